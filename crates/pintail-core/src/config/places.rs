@@ -1,0 +1,52 @@
+//! Every place in `pintail.toml` that has keys, and its keys: the table of contents of the format. Knows nothing
+//! of what they mean. `docs/formats/pintail-toml.md` is tested against it.
+
+/// A place with keys: a table, or every table of a list.
+pub(super) struct Place {
+    /// How the reference calls it.
+    pub(super) name: &'static str,
+    pub(super) keys: &'static [&'static str],
+}
+
+macro_rules! places {
+    ($($constant:ident $name:literal [$($key:literal),* $(,)?];)*) => {
+        $(pub(super) const $constant: Place = Place { name: $name, keys: &[$($key),*] };)*
+        /// All of them.
+        pub(super) const ALL: &[&Place] = &[$(&$constant),*];
+    };
+}
+
+places! {
+    TOP "top" ["name", "version", "depot", "build", "release", "targets", "host", "processes", "schema", "sites"];
+    VERSION "[version]" ["files"];
+    VERSION_FILE "version.files" ["path", "pattern"];
+    DEPOT "[depot]" ["path"];
+    BUILD "[build]" ["exclude", "steps", "test", "include"];
+    INCLUDE "[[build.include]]" ["name", "version", "into"];
+    RELEASE "[release]" ["branch", "stage", "tag"];
+    TARGET "[targets.NAME]" [
+        "hosts", "requires", "wave", "max_failed", "lost_operator", "root", "confirm_within",
+    ];
+    HOST "[host]" ["root", "shared", "cache", "keep", "prepare", "supervisor", "publish", "env_required"];
+    PREPARE "host.prepare" ["run", "within"];
+    PUBLISH "host.publish" ["from", "to"];
+    PROCESS "[processes.NAME]" [
+        "run", "protocol", "listen", "socket", "instances", "change", "health", "settle", "stop_timeout", "drain",
+    ];
+    HEALTH "processes.NAME.health" ["path", "expect", "within", "host", "version"];
+    HEALTH_VERSION "processes.NAME.health.version" ["header", "json", "path"];
+    SCHEMA "[schema]" ["engine", "url", "declared", "migrations", "backup"];
+    DECLARED "schema.declared" ["command"];
+    SITE "[[sites]]" [
+        "names", "tls", "redirect", "root", "index", "try", "alias", "errors", "maintenance", "rewrite",
+    ];
+    TLS "sites.tls" ["certificate", "key"];
+    MAINTENANCE "sites.maintenance" ["short", "long"];
+    REWRITE "sites.rewrite" ["from", "to"];
+}
+
+/// The place elsewhere that has this key, if there's only one.
+pub(super) fn elsewhere(key: &str) -> Option<&'static Place> {
+    let mut having = ALL.iter().filter(|place| place.keys.contains(&key));
+    having.next().filter(|_| having.next().is_none()).copied()
+}

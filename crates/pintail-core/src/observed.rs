@@ -1,0 +1,192 @@
+//! What a host is, as it said itself: values, no opinions. Knows nothing of what it should be.
+
+use crate::digest::Digest;
+use crate::history::Deployment;
+use crate::name::ReleaseName;
+use crate::plan::Service;
+use serde::{Deserialize, Serialize};
+
+/// A host's answer to "what are you".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The machine's own name.
+    pub machine: String,
+    /// The version of the Pintail that answers.
+    pub pintail: String,
+    /// The application's root, absolute.
+    pub root: String,
+    /// Milliseconds since 1970 on that machine's clock.
+    pub now_ms: u64,
+    /// What `current` is.
+    pub current: Current,
+    /// The releases that are there, complete, by name.
+    pub releases: Vec<ReleaseName>,
+    /// The operations of its journal, oldest first as [`crate::history::telling`] chooses.
+    pub deployments: Vec<Deployment>,
+    /// The number the next operation will get.
+    pub next: u64,
+    /// The operation that runs right now.
+    pub running: Option<Running>,
+    /// The last operation, when it neither ended nor runs.
+    pub unfinished: Option<Unfinished>,
+    /// The services that are wanted up, as the operation that started them described them.
+    pub services: Vec<ObservedService>,
+    /// Whether their supervisor runs: without it they are as it left them, and what ends stays down.
+    pub supervised: bool,
+    /// The maintenance flag.
+    pub maintenance: Maintenance,
+    /// The digest of the host's own settings file; `None` when it has none.
+    pub environment: Option<Digest>,
+    /// The names set there.
+    pub settings: Vec<String>,
+    /// Bytes free for an unprivileged user.
+    pub free_bytes: u64,
+    /// What the host noticed and goes on in spite of: a torn line in its journal, say.
+    pub remarks: Vec<String>,
+}
+
+/// What the name `current` is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Current {
+    /// Nothing: no release was ever live.
+    Nothing,
+    /// A link to this complete release.
+    Release {
+        /// Its name.
+        release: ReleaseName,
+    },
+    /// A link to nothing.
+    Dangling {
+        /// What it says.
+        target: String,
+    },
+    /// A link to something that is no release of ours, or no link at all: made by hand.
+    Foreign {
+        /// What it is.
+        what: String,
+    },
+}
+
+impl Current {
+    /// The live release, if there is one of ours.
+    pub fn release(&self) -> Option<&ReleaseName> {
+        match self {
+            Current::Release { release } => Some(release),
+            _ => None,
+        }
+    }
+}
+
+/// An operation that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Its number; `None` before it wrote its plan.
+    pub id: Option<u64>,
+    /// Who began it.
+    pub by: String,
+    /// When, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// The step it is at.
+    pub step: Option<String>,
+    /// The agent's process number there.
+    pub pid: u32,
+}
+
+/// An operation whose agent died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// Its number.
+    pub id: u64,
+    /// Who began it.
+    pub by: String,
+    /// The step it was at.
+    pub step: String,
+    /// Whether it was on its way back.
+    pub backward: bool,
+    /// Why it could not go back, when it is stuck.
+    pub stuck: Option<String>,
+}
+
+/// A service of the host's supervisor that is wanted up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedService {
+    /// As it was started.
+    pub service: Service,
+    /// The digest of the settings it was started with.
+    pub environment: Option<Digest>,
+    /// Whether the public name of its socket points at it (true for services without one).
+    pub public: bool,
+    /// A line for each instance: state, process number, restarts.
+    pub instances: Vec<Instance>,
+}
+
+impl ObservedService {
+    /// Whether all its instances run.
+    pub fn is_up(&self) -> bool {
+        !self.instances.is_empty() && self.instances.iter().all(|instance| instance.running)
+    }
+}
+
+/// One process of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its process number, while it runs.
+    pub pid: Option<u32>,
+    /// Whether it runs.
+    pub running: bool,
+    /// The supervisor's words for its state.
+    pub state: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// How it ended last, and when it was given up also why.
+    #[serde(default)]
+    pub ended: Option<String>,
+}
+
+/// The maintenance flag.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Maintenance {
+    /// Off.
+    #[default]
+    Off,
+    /// On.
+    On {
+        /// With the long page.
+        long: bool,
+        /// Who switched it on; empty when somebody touched the file by hand.
+        by: String,
+    },
+}
+
+/// The part of [`Observed`] that a plan rests on. Process numbers, clocks and free bytes move by themselves.
+#[derive(Serialize)]
+struct Basis<'a> {
+    current: &'a Current,
+    releases: &'a [ReleaseName],
+    next: u64,
+    services: Vec<(&'a Service, Option<Digest>, bool)>,
+    maintenance: &'a Maintenance,
+    environment: Option<Digest>,
+    unfinished: Option<u64>,
+}
+
+impl Observed {
+    /// The digest of all that a plan rests on: a host whose basis is another is another host to plan for.
+    pub fn basis(&self) -> Digest {
+        let basis = Basis {
+            current: &self.current,
+            releases: &self.releases,
+            next: self.next,
+            services: self.services.iter().map(|s| (&s.service, s.environment, s.public)).collect(),
+            maintenance: &self.maintenance,
+            environment: self.environment,
+            unfinished: self.unfinished.as_ref().map(|u| u.id),
+        };
+        // Only strings, numbers and lists of them: it always serializes.
+        Digest::of(&serde_json::to_vec(&basis).unwrap_or_default())
+    }
+}

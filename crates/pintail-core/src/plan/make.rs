@@ -1,0 +1,561 @@
+//! Desired × Observed → HostPlan: the only place that decides what happens to a host.
+
+use super::shell::word;
+use super::{
+    Address, FORMAT, HostPlan, Lost, Pass, Probe, Release, Service, Socket, Speaks, Step, VersionAt,
+};
+use crate::config::{
+    Change, Config, Endpoint, KEPT_NAMES, Listen, Placeholder, Process, Protocol, SocketHandling, Supervisor,
+    Target, VersionProbe,
+};
+use crate::history::{Deployment, Kind, Outcome, good_before, prunable};
+use crate::layout::Layout;
+use crate::name::ReleaseName;
+use crate::observed::{Current, Maintenance, Observed, ObservedService};
+use crate::version::Version;
+use std::time::Duration;
+
+/// Room that stays free beside what a release takes: journals, logs and sockets need some too.
+const ROOM_LEFT_BYTES: u64 = 1 << 20;
+
+/// What a host should be.
+#[derive(Debug, Clone, Copy)]
+pub struct Desired<'a> {
+    /// The project's configuration.
+    pub config: &'a Config,
+    /// The target the host belongs to.
+    pub target: &'a Target,
+    /// What is wished.
+    pub wish: &'a Wish,
+}
+
+/// Which release is wished to be live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// This one, from the depot.
+    Release(Release),
+    /// One that the host has: the last good one, or that of this version or release name.
+    Back(Option<String>),
+}
+
+/// Why no plan is made. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}\n  {why}")]
+pub struct Refusal {
+    /// What can't be done.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    fn new(what: impl Into<String>, why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// The release that is called `wanted` (a version, or a release's whole name) among `present`.
+pub fn release_of(wanted: &str, present: &[ReleaseName]) -> Option<ReleaseName> {
+    let named =
+        |release: &&ReleaseName| release.to_string() == wanted || release.version().to_string() == wanted;
+    present.iter().rev().find(named).cloned()
+}
+
+/// What the host must do to be as desired: `None` when it already is.
+///
+/// # Errors
+/// A [`Refusal`] when it can't be brought there from where it is.
+pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan>, Refusal> {
+    let live = live(observed)?;
+    let (release, kind) = goal(&desired, observed, live)?;
+    let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
+    let wanted = maker.services()?;
+    if live == Some(&release.name) && maker.serves(&wanted) {
+        return Ok(None);
+    }
+    let kind = if live == Some(&release.name) { Kind::Restart } else { kind };
+    maker.settings()?;
+    maker.published()?;
+    maker.room(kind)?;
+    let steps = maker.steps(kind, wanted);
+    let pivot = steps.iter().position(|step| matches!(step, Step::Record { .. })).unwrap_or(steps.len());
+    Ok(Some(HostPlan {
+        format: FORMAT,
+        app: desired.config.name.clone(),
+        target: desired.target.name.clone(),
+        kind,
+        id: observed.next,
+        basis: observed.basis(),
+        release: release.clone(),
+        from: live.cloned(),
+        from_commit: live.and_then(|live| known(live, &observed.deployments).commit),
+        lost_operator: Lost::from(desired.target.lost_operator),
+        steps,
+        pivot,
+    }))
+}
+
+/// What is live. A name that somebody made by hand is never guessed at.
+fn live(observed: &Observed) -> Result<Option<&ReleaseName>, Refusal> {
+    match &observed.current {
+        Current::Release { release } => Ok(Some(release)),
+        // The link is ours to set: what it named is gone, so nothing is lost by setting it anew.
+        Current::Nothing | Current::Dangling { .. } => Ok(None),
+        Current::Foreign { what } => Err(Refusal::new(
+            format!("cannot make a release live in `{}`", observed.root),
+            format!("`{}/current` is {what}, which Pintail did not make", observed.root),
+            format!("move it away if nothing needs it: `mv {0}/current {0}/current.before`", observed.root),
+        )),
+    }
+}
+
+fn goal(
+    desired: &Desired<'_>,
+    observed: &Observed,
+    live: Option<&ReleaseName>,
+) -> Result<(Release, Kind), Refusal> {
+    let wanted = match desired.wish {
+        Wish::Release(release) => return Ok((release.clone(), Kind::Deploy)),
+        Wish::Back(wanted) => wanted,
+    };
+    let target = &desired.target.name;
+    let cannot = format!("cannot roll back `{target}` on `{}`", observed.machine);
+    let good = good_before(live, &observed.releases, &observed.deployments);
+    let name = match wanted {
+        None => good.first().cloned().ok_or_else(|| {
+            let why = match live {
+                Some(live) => format!("no release before `{}` was live and healthy there", live.version()),
+                None => "no release was ever live and healthy there".to_owned(),
+            };
+            Refusal::new(cannot, why, format!("`pintail history {target}` shows what was"))
+        })?,
+        Some(wanted) => {
+            let fit =
+                |release: &&ReleaseName| live == Some(*release) || was_good(release, &observed.deployments);
+            let there: Vec<ReleaseName> = observed.releases.iter().filter(fit).cloned().collect();
+            release_of(wanted, &there).ok_or_else(|| {
+                let others = good.iter().map(|r| format!("`{}`", r.version())).collect::<Vec<_>>().join(", ");
+                let hint = if others.is_empty() {
+                    "there is none to go back to".to_owned()
+                } else {
+                    format!("it can go back to {others}")
+                };
+                Refusal::new(
+                    cannot,
+                    format!("no release `{wanted}` that was live and healthy is there"),
+                    hint,
+                )
+            })?
+        }
+    };
+    Ok((known(&name, &observed.deployments), Kind::Rollback))
+}
+
+fn was_good(release: &ReleaseName, deployments: &[Deployment]) -> bool {
+    deployments.iter().any(|d| d.release == *release && matches!(d.outcome, Outcome::Done { .. }))
+}
+
+/// A release that the host has, as far as its name and its history tell.
+fn known(name: &ReleaseName, deployments: &[Deployment]) -> Release {
+    let commit = deployments.iter().rev().find(|d| d.release == *name).and_then(|d| d.commit.clone());
+    Release {
+        name: name.clone(),
+        version: name.version().clone(),
+        // The folder is there and complete; its manifest is not needed again, so neither is its whole digest.
+        digest: crate::digest::Digest::from_bytes([0; 32]),
+        commit,
+        packed_bytes: 0,
+        unpacked_bytes: 0,
+        files: 0,
+    }
+}
+
+struct Maker<'a> {
+    desired: Desired<'a>,
+    observed: &'a Observed,
+    release: &'a Release,
+    layout: Layout,
+}
+
+/// A new service beside the old one of the same process.
+struct Pair<'a> {
+    process: &'a Process,
+    new: Service,
+    old: Option<&'a Service>,
+    /// Whether the public name leads to the old one's socket.
+    public: bool,
+}
+
+impl Pair<'_> {
+    fn is_handover(&self) -> bool {
+        self.process.change == Change::Handover
+    }
+
+    /// The new one goes on with a TCP socket that is held already, where the old one would answer for it: it is
+    /// tried on a socket of its own first.
+    fn needs_trial(&self) -> bool {
+        let goes_on = |socket: &Socket| {
+            socket.address.tcp().is_some()
+                && socket.name != fresh_name(&self.new.process, self.new.generation)
+        };
+        self.is_handover() && self.new.socket.as_ref().is_some_and(goes_on)
+    }
+
+    fn trial(&self, layout: &Layout) -> Service {
+        let mut trial = self.new.clone();
+        trial.process = format!("{}.trial", self.new.process);
+        trial.instances = 1;
+        if let Some(socket) = &mut trial.socket {
+            socket.name = fresh_name(&trial.process, trial.generation);
+            socket.address = Address::Unix(layout.socket(&socket.name));
+            trial.line = fill(
+                self.process,
+                &trial.process,
+                trial.generation,
+                Some(&socket.address),
+                &trial.release,
+                layout,
+            );
+        }
+        trial
+    }
+
+    fn moves_name(&self) -> bool {
+        let Some(socket) = &self.new.socket else { return false };
+        let goes_on = self.public && self.old.and_then(|old| old.socket.as_ref()) == Some(socket);
+        matches!(socket.address, Address::Unix(_)) && !goes_on
+    }
+}
+
+impl<'a> Maker<'a> {
+    /// Whether the live release's services already are what is wanted.
+    fn serves(&self, wanted: &[Pair<'_>]) -> bool {
+        let alike = |pair: &Pair<'_>| {
+            self.observed.services.iter().any(|there| {
+                there.service.is_same_as(&pair.new)
+                    && there.public
+                    && there.is_up()
+                    && there.environment == self.observed.environment
+            })
+        };
+        let watched = self.observed.supervised || wanted.is_empty();
+        watched && wanted.len() == self.observed.services.len() && wanted.iter().all(alike)
+    }
+
+    fn services(&self) -> Result<Vec<Pair<'a>>, Refusal> {
+        if self.desired.config.host.supervisor != Supervisor::Embedded {
+            return Err(Refusal::new(
+                "cannot plan for that supervisor",
+                "this Pintail runs processes under `embedded` only",
+                "set `supervisor = \"embedded\"` in `[host]`",
+            ));
+        }
+        Ok(self.desired.config.processes.iter().map(|process| self.pair(process)).collect())
+    }
+
+    fn pair(&self, process: &'a Process) -> Pair<'a> {
+        let there = self.observed.services.iter().find(|there| there.service.process == process.name);
+        let old = there.map(|there| &there.service);
+        let generation = self.observed.next;
+        let socket = process.endpoint.as_ref().map(|endpoint| self.socket(process, endpoint, old));
+        let line = fill(
+            process,
+            &process.name,
+            generation,
+            socket.as_ref().map(|socket| &socket.address),
+            &self.release.name,
+            &self.layout,
+        );
+        let new = Service {
+            process: process.name.clone(),
+            generation,
+            release: self.release.name.clone(),
+            typed: process.run.as_typed().to_owned(),
+            line,
+            instances: u32::from(process.instances),
+            socket,
+            health: process.endpoint.as_ref().map(probe),
+            settle_ms: ms(process.settle),
+            stop_timeout_ms: ms(process.stop_timeout),
+            drain_ms: ms(process.drain),
+        };
+        Pair { process, new, old, public: there.is_some_and(|there| there.public) }
+    }
+
+    /// A handed-over unix socket is a new one each time; a fixed TCP address, or a socket over a restart,
+    /// goes on being held, so that connections wait in it.
+    fn socket(&self, process: &Process, endpoint: &Endpoint, old: Option<&Service>) -> Socket {
+        let pass = match endpoint.socket {
+            SocketHandling::Stdin => Pass::Stdin,
+            SocketHandling::ListenFds => Pass::ListenFds,
+            SocketHandling::Bind => Pass::Bind,
+        };
+        let name = fresh_name(&process.name, self.observed.next);
+        let held = |socket: &&Socket| socket.pass != Pass::Bind && pass != Pass::Bind;
+        let old = match endpoint.listen {
+            Listen::Unix => old.and_then(|old| old.socket.as_ref()).filter(held),
+            // Whose it was does not matter: a process that is called otherwise now keeps its port.
+            Listen::Tcp(address) => {
+                let sockets = self.observed.services.iter().filter_map(|there| there.service.socket.as_ref());
+                sockets.filter(held).find(|socket| socket.address.tcp() == Some(address))
+            }
+        };
+        match (endpoint.listen, old) {
+            (Listen::Tcp(_), Some(old)) => Socket { pass, ..old.clone() },
+            (Listen::Tcp(address), _) => Socket { name, address: Address::Tcp(address), pass },
+            (Listen::Unix, Some(old)) if old.address.tcp().is_none() && process.change == Change::Restart => {
+                Socket { pass, ..old.clone() }
+            }
+            (Listen::Unix, _) => Socket { address: Address::Unix(self.layout.socket(&name)), name, pass },
+        }
+    }
+
+    /// Whether the host has the settings that the application needs.
+    fn settings(&self) -> Result<(), Refusal> {
+        let is_missing = |name: &&String| !self.observed.settings.contains(name);
+        let missing: Vec<&str> =
+            self.desired.config.host.env_required.iter().filter(is_missing).map(String::as_str).collect();
+        let Some(first) = missing.first() else { return Ok(()) };
+        Err(Refusal::new(
+            format!("cannot start `{}` on `{}`", self.desired.config.name, self.observed.machine),
+            format!(
+                "its settings in `{}/env` lack what `env_required` names; not set: {}",
+                self.observed.root,
+                missing.join(", ")
+            ),
+            format!(
+                "`pintail env set {} {first}` reads the value from standard input",
+                self.desired.target.name
+            ),
+        ))
+    }
+
+    /// Whether what is published stays out of what Pintail keeps in the root, however the place is spelt. (The
+    /// configuration's reader can't know the root of every host.)
+    fn published(&self) -> Result<(), Refusal> {
+        for publish in &self.desired.config.host.publish {
+            let place = self.layout.root().join(&publish.to);
+            let inner = place.strip_prefix(self.layout.root()).ok();
+            let first = inner.and_then(|inner| inner.components().next());
+            let kept = match (inner, first.and_then(|first| first.as_os_str().to_str())) {
+                (Some(_), Some(first)) => KEPT_NAMES.contains(&first),
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            if kept {
+                return Err(Refusal::new(
+                    format!("will not publish `{}` to `{}`", publish.from, publish.to.display()),
+                    format!("Pintail keeps its own there, below `{}`", self.observed.root),
+                    "choose a name of its own, such as `docroot`",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn room(&self, kind: Kind) -> Result<(), Refusal> {
+        if kind != Kind::Deploy || self.is_proven() {
+            return Ok(());
+        }
+        let needed = self.release.packed_bytes + self.release.unpacked_bytes + ROOM_LEFT_BYTES;
+        if self.observed.free_bytes >= needed {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            format!("cannot bring release `{}` to `{}`", self.release.version, self.observed.machine),
+            format!(
+                "`{}` has {} free and the release takes {}",
+                self.observed.root,
+                super::told::bytes(self.observed.free_bytes),
+                super::told::bytes(needed)
+            ),
+            "make room there; nothing was changed",
+        ))
+    }
+
+    fn steps(&self, kind: Kind, pairs: Vec<Pair<'_>>) -> Vec<Step> {
+        let mut steps = self.prepare(kind);
+        let version = &self.release.version;
+        let gone: Vec<&Service> = self.gone(&pairs);
+        let (handover, restart): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) =
+            pairs.iter().partition(|pair| pair.is_handover());
+        for pair in &handover {
+            self.stand_beside(pair, version, &mut steps);
+        }
+        let pause = self.pauses(&restart);
+        if pause {
+            steps.push(Step::MaintenanceOn);
+        }
+        for pair in &restart {
+            steps.extend(pair.old.map(|old| Step::Stop { service: old.clone() }));
+        }
+        for pair in &pairs {
+            if pair.moves_name() {
+                steps.push(Step::Route { service: pair.new.clone() });
+            }
+        }
+        if self.observed.current.release() != Some(&self.release.name) {
+            steps.push(Step::Switch { release: self.release.name.clone() });
+        }
+        for pair in &restart {
+            steps.push(Step::Start { service: pair.new.clone() });
+            steps.push(Step::Health { service: pair.new.clone(), version: version.clone() });
+        }
+        let new: Vec<Service> = pairs.iter().map(|pair| pair.new.clone()).collect();
+        // A rollback goes to what has lived already, and away from what hurts: it does not wait to see.
+        let longest = new.iter().map(|service| service.settle_ms).max().filter(|_| kind != Kind::Rollback);
+        if let Some(for_ms) = longest.filter(|for_ms| *for_ms > 0) {
+            steps.push(Step::Settle { services: new, for_ms });
+        }
+        if pause {
+            steps.push(Step::MaintenanceOff);
+        }
+        let leaving = handover.iter().filter_map(|pair| pair.old).chain(gone.iter().copied());
+        for old in leaving {
+            if old
+                .socket
+                .as_ref()
+                .is_some_and(|socket| matches!(socket.address, Address::Unix(_)) && socket.pass != Pass::Bind)
+            {
+                steps.push(Step::Drain { service: old.clone() });
+            }
+            steps.push(Step::Stop { service: old.clone() });
+        }
+        steps.push(Step::Record { release: self.release.name.clone(), kind });
+        steps.push(self.prune(&pairs));
+        steps
+    }
+
+    /// Whether the release is there and was live and healthy before: nothing in it is to be made again.
+    fn is_proven(&self) -> bool {
+        let release = &self.release.name;
+        self.observed.releases.contains(release) && was_good(release, &self.observed.deployments)
+    }
+
+    /// What happens before anything is visible.
+    fn prepare(&self, kind: Kind) -> Vec<Step> {
+        let release = &self.release.name;
+        let host = &self.desired.config.host;
+        let mut steps = Vec::new();
+        let fresh = kind == Kind::Deploy && !self.is_proven();
+        if fresh {
+            let Release { digest, packed_bytes, unpacked_bytes, .. } = self.release.clone();
+            steps.push(Step::Deliver { digest, packed_bytes });
+            steps.push(Step::Unpack { release: release.clone(), digest, unpacked_bytes });
+        }
+        if fresh && !host.shared.is_empty() {
+            steps.push(Step::LinkShared { release: release.clone(), paths: host.shared.clone() });
+        }
+        if kind != Kind::Restart && !host.cache.is_empty() {
+            steps.push(Step::FreshCache { release: release.clone(), paths: host.cache.clone() });
+        }
+        steps.push(Step::Environment { required: host.env_required.clone() });
+        if fresh {
+            steps.extend(host.prepare.iter().map(|command| Step::Prepare {
+                release: release.clone(),
+                line: command.run.clone(),
+                within_ms: ms(command.within),
+            }));
+            steps.push(Step::Seal { release: release.clone() });
+        }
+        if kind != Kind::Restart {
+            steps.extend(host.publish.iter().map(|publish| Step::Publish {
+                release: release.clone(),
+                from: publish.from.clone(),
+                to: publish.to.clone(),
+            }));
+        }
+        steps
+    }
+
+    /// The new service beside the old one, up and well, before anybody is sent to it.
+    fn stand_beside(&self, pair: &Pair<'_>, version: &Version, steps: &mut Vec<Step>) {
+        if pair.needs_trial() {
+            let trial = pair.trial(&self.layout);
+            steps.push(Step::Start { service: trial.clone() });
+            steps.push(Step::Health { service: trial.clone(), version: version.clone() });
+            steps.push(Step::Stop { service: trial });
+        }
+        steps.push(Step::Start { service: pair.new.clone() });
+        steps.push(Step::Health { service: pair.new.clone(), version: version.clone() });
+    }
+
+    /// Whether the front must show its maintenance page: something that answers is stopped before its
+    /// successor starts, and nobody raised the flag already.
+    fn pauses(&self, restart: &[&Pair<'_>]) -> bool {
+        let stops = |pair: &&Pair<'_>| pair.old.is_some_and(|old| old.socket.is_some());
+        restart.iter().any(stops) && self.observed.maintenance == Maintenance::Off
+    }
+
+    /// Services of processes that the configuration no longer has.
+    fn gone(&self, pairs: &[Pair<'_>]) -> Vec<&'a Service> {
+        let kept =
+            |there: &&ObservedService| !pairs.iter().any(|pair| pair.new.process == there.service.process);
+        self.observed.services.iter().filter(kept).map(|there| &there.service).collect()
+    }
+
+    fn prune(&self, pairs: &[Pair<'_>]) -> Step {
+        let keep = self.desired.config.host.keep as usize;
+        let mut present = self.observed.releases.clone();
+        if !present.contains(&self.release.name) {
+            present.push(self.release.name.clone());
+        }
+        let releases = prunable(&self.release.name, &present, &self.observed.deployments, keep);
+        let mut services: Vec<Service> =
+            self.observed.services.iter().map(|there| there.service.clone()).collect();
+        services.extend(pairs.iter().filter(|pair| pair.needs_trial()).map(|pair| pair.trial(&self.layout)));
+        Step::Prune { releases, services }
+    }
+}
+
+/// What a socket that operation `id` makes is called at the supervisor.
+fn fresh_name(process: &str, id: u64) -> String {
+    format!("{process}.{id}")
+}
+
+fn fill(
+    process: &Process,
+    name: &str,
+    generation: u64,
+    address: Option<&Address>,
+    release: &ReleaseName,
+    layout: &Layout,
+) -> String {
+    process.run.fill(|placeholder| {
+        word(&match placeholder {
+            Placeholder::Listen => address.map(Address::listen).unwrap_or_default(),
+            Placeholder::Port => {
+                address.and_then(Address::tcp).map(|tcp| tcp.port().to_string()).unwrap_or_default()
+            }
+            Placeholder::Pidfile => layout.pid_file(name, generation).display().to_string(),
+            Placeholder::Release => layout.release(release).display().to_string(),
+            Placeholder::Root => layout.root().display().to_string(),
+        })
+    })
+}
+
+fn probe(endpoint: &Endpoint) -> Probe {
+    let health = &endpoint.health;
+    Probe {
+        speaks: match endpoint.protocol {
+            Protocol::Http => Speaks::Http,
+            Protocol::Fastcgi => Speaks::Fastcgi,
+        },
+        path: health.path.clone(),
+        host: health.host.clone(),
+        expect_from: *health.expect.0.start(),
+        expect_to: *health.expect.0.end(),
+        within_ms: ms(health.within),
+        version: health.version.as_ref().map(|probe| match probe {
+            VersionProbe::Header(name) => VersionAt::Header(name.clone()),
+            VersionProbe::Json(fields) => VersionAt::Json(fields.clone()),
+            VersionProbe::Path(path) => VersionAt::Path(path.clone()),
+        }),
+    }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

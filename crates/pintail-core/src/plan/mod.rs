@@ -1,0 +1,245 @@
+//! The plan: what is shown by `plan` and run by `deploy`, the very same value. Steps as data; how a step is
+//! done is not known here.
+
+mod make;
+mod service;
+mod shell;
+mod told;
+
+pub use make::{Desired, Refusal, Wish, make, release_of};
+pub use service::{Address, Pass, Probe, Service, Socket, Speaks, VersionAt};
+pub use told::bytes as bytes_told;
+
+use crate::config::LostOperator;
+use crate::digest::Digest;
+use crate::history::Kind;
+use crate::manifest::TreePath;
+use crate::name::{AppName, ReleaseName};
+use crate::version::Version;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The format of [`HostPlan`] on the wire and in the journal.
+pub const FORMAT: u32 = 1;
+
+/// A release as an artifact brings it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its folder's name.
+    pub name: ReleaseName,
+    /// Its version.
+    pub version: Version,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The commit it was made of.
+    pub commit: Option<String>,
+    /// Bytes to carry.
+    pub packed_bytes: u64,
+    /// Bytes on the host's disk.
+    pub unpacked_bytes: u64,
+    /// Files, links and folders in it.
+    pub files: u64,
+}
+
+/// What one host is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPlan {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The application.
+    pub app: AppName,
+    /// The target it is done for.
+    pub target: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// The operation's number on that host, which names the new processes' generation too.
+    pub id: u64,
+    /// [`crate::observed::Observed::basis`] of the host that it was made for.
+    pub basis: Digest,
+    /// The release that will be live.
+    pub release: Release,
+    /// The release that is live.
+    pub from: Option<ReleaseName>,
+    /// The commit that one was made of, where the host knows.
+    pub from_commit: Option<String>,
+    /// What to do when the operator's connection dies.
+    pub lost_operator: Lost,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// The index of the step that is the point of no return: the one that records the release as good.
+    pub pivot: usize,
+}
+
+/// What a host does when its operator is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lost {
+    /// It goes on to the end.
+    Finish,
+    /// It goes back.
+    Revert,
+}
+
+impl From<LostOperator> for Lost {
+    fn from(policy: LostOperator) -> Self {
+        match policy {
+            LostOperator::Finish => Lost::Finish,
+            LostOperator::Revert => Lost::Revert,
+        }
+    }
+}
+
+/// One undoable act on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Step {
+    /// Bring the artifact's bytes into the host's store.
+    Deliver {
+        /// Of its manifest: what it is called in the store.
+        digest: Digest,
+        /// How many bytes it has.
+        packed_bytes: u64,
+    },
+    /// Make the release's folder of it.
+    Unpack {
+        /// The release.
+        release: ReleaseName,
+        /// Its manifest's digest.
+        digest: Digest,
+        /// What it takes on the disk.
+        unpacked_bytes: u64,
+    },
+    /// Link what survives releases into it.
+    LinkShared {
+        /// The release.
+        release: ReleaseName,
+        /// Paths in the release and below `shared`.
+        paths: Vec<TreePath>,
+    },
+    /// Give it a cache of its own, empty.
+    FreshCache {
+        /// The release.
+        release: ReleaseName,
+        /// Paths in the release.
+        paths: Vec<TreePath>,
+    },
+    /// Read the host's settings, once, and freeze them for what this operation starts.
+    Environment {
+        /// Names that must be set.
+        required: Vec<String>,
+    },
+    /// Run the operator's command in the new release.
+    Prepare {
+        /// The release.
+        release: ReleaseName,
+        /// A line for the shell.
+        line: String,
+        /// Milliseconds it may take.
+        within_ms: u64,
+    },
+    /// Take the write permission from the release: from here on nobody changes it by mistake.
+    Seal {
+        /// The release.
+        release: ReleaseName,
+    },
+    /// Copy files of the release to where the front serves them.
+    Publish {
+        /// The release.
+        release: ReleaseName,
+        /// What: a path in it.
+        from: TreePath,
+        /// Where to; below the root unless absolute.
+        to: PathBuf,
+    },
+    /// Raise the maintenance flag.
+    MaintenanceOn,
+    /// Start a service.
+    Start {
+        /// The service.
+        service: Service,
+    },
+    /// Wait until a service answers as it should, with the release's version.
+    Health {
+        /// The service.
+        service: Service,
+        /// The version it must tell.
+        version: Version,
+    },
+    /// Move the public name to a service's socket.
+    Route {
+        /// The service.
+        service: Service,
+    },
+    /// Make the release `current`.
+    Switch {
+        /// The release.
+        release: ReleaseName,
+    },
+    /// Watch the new services for a while: what dies soon after its health check fails the deployment.
+    Settle {
+        /// The services.
+        services: Vec<Service>,
+        /// Milliseconds.
+        for_ms: u64,
+    },
+    /// Lower the maintenance flag.
+    MaintenanceOff,
+    /// Let an old service take what still waits in its socket.
+    Drain {
+        /// The service.
+        service: Service,
+    },
+    /// Stop a service and wait for its end.
+    Stop {
+        /// The service.
+        service: Service,
+    },
+    /// Record the release as good. After this nothing is undone.
+    Record {
+        /// The release.
+        release: ReleaseName,
+        /// What for.
+        kind: Kind,
+    },
+    /// Take away what nobody can want back.
+    Prune {
+        /// Releases.
+        releases: Vec<ReleaseName>,
+        /// Stopped services, their sockets and frozen settings.
+        services: Vec<Service>,
+    },
+}
+
+/// The plan for a whole target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The application.
+    pub app: AppName,
+    /// The target.
+    pub target: String,
+    /// Each host in the target's order.
+    pub hosts: Vec<HostPart>,
+}
+
+/// One host's part of a [`Plan`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPart {
+    /// The host as the target names it.
+    pub host: String,
+    /// What it does; `None` when it already is what it should be.
+    pub plan: Option<HostPlan>,
+    /// What is live there now.
+    pub live: Option<ReleaseName>,
+}
+
+impl Plan {
+    /// Whether nothing is to be done anywhere.
+    pub fn is_nothing(&self) -> bool {
+        self.hosts.iter().all(|part| part.plan.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! Which steps follow from which host: whole plans, read in the diff.
+
+use super::*;
+use crate::config::{self, Config};
+use crate::history::{Deployment, Outcome};
+use crate::observed::{Current, Instance, Maintenance, Observed, ObservedService};
+use insta::assert_snapshot;
+
+const BASE: &str = r#"
+name = "blog"
+[targets.prod]
+hosts = ["local"]
+[host]
+root = "/srv/blog"
+shared = ["log"]
+cache = ["cache"]
+prepare = ["make deps"]
+publish = [{ from = "public", to = "docroot" }]
+env_required = ["DB"]
+"#;
+const WEB: &str = "[processes.web]\nrun = \"app {listen}\"\nhealth = { path = \"/up\", version = { header = \"x-version\" } }\n";
+const WORKER: &str = "[processes.jobs]\nrun = \"jobs\"\nprotocol = \"none\"\n";
+
+fn config(text: &str) -> Config {
+    config::read(text, "pintail.toml").unwrap_or_else(|problems| panic!("{}", config::render(&problems)))
+}
+
+fn name(version: &str) -> ReleaseName {
+    ReleaseName::new(version.parse().unwrap(), &Digest::of(version.as_bytes()))
+}
+
+fn release(version: &str) -> Release {
+    Release {
+        name: name(version),
+        version: version.parse().unwrap(),
+        digest: Digest::of(version.as_bytes()),
+        commit: Some(format!("commit-of-{version}")),
+        packed_bytes: 1_200_000,
+        unpacked_bytes: 5_000_000,
+        files: 120,
+    }
+}
+
+/// A host to which nothing was ever deployed.
+fn bare() -> Observed {
+    Observed {
+        machine: "web1".into(),
+        pintail: "0".into(),
+        root: "/srv/blog".into(),
+        now_ms: 0,
+        current: Current::Nothing,
+        releases: vec![],
+        deployments: vec![],
+        next: 1,
+        running: None,
+        unfinished: None,
+        services: vec![],
+        supervised: true,
+        maintenance: Maintenance::Off,
+        environment: None,
+        settings: vec!["DB".into()],
+        free_bytes: 1 << 40,
+        remarks: vec![],
+    }
+}
+
+/// The host after `plan` was done.
+fn after(plan: &HostPlan, before: &Observed) -> Observed {
+    let mut host = before.clone();
+    host.current = Current::Release { release: plan.release.name.clone() };
+    if !host.releases.contains(&plan.release.name) {
+        host.releases.push(plan.release.name.clone());
+    }
+    host.deployments.push(Deployment {
+        id: plan.id,
+        kind: plan.kind,
+        release: plan.release.name.clone(),
+        commit: plan.release.commit.clone(),
+        from: plan.from.clone(),
+        by: "t".into(),
+        began_ms: 0,
+        ended_ms: Some(1),
+        outcome: Outcome::Done { remarks: vec![] },
+    });
+    host.next += 1;
+    for step in &plan.steps {
+        match step {
+            Step::Start { service } => host.services.push(ObservedService {
+                service: service.clone(),
+                environment: host.environment,
+                public: true,
+                instances: vec![Instance {
+                    pid: Some(1),
+                    running: true,
+                    state: "running".into(),
+                    since_ms: 0,
+                    restarts: 0,
+                    ended: None,
+                }],
+            }),
+            Step::Stop { service } => host.services.retain(|there| there.service != *service),
+            Step::Prune { releases, .. } => host.releases.retain(|release| !releases.contains(release)),
+            _ => {}
+        }
+    }
+    host
+}
+
+fn planned(config: &Config, wish: &Wish, host: &Observed) -> Result<Option<HostPlan>, Refusal> {
+    make(Desired { config, target: &config.targets[0], wish }, host)
+}
+
+#[track_caller]
+fn deploy(config: &Config, version: &str, host: &Observed) -> HostPlan {
+    planned(config, &Wish::Release(release(version)), host).unwrap().unwrap()
+}
+
+fn told(plan: &HostPlan) -> String {
+    let mark = |index| if index == plan.pivot { "*" } else { " " };
+    let step = |(index, step): (usize, &Step)| format!("{} {} | {}\n", mark(index), step.name(), step.told());
+    format!(
+        "{} {} as {}\n{}",
+        plan.kind.word(),
+        plan.release.name,
+        plan.id,
+        plan.steps.iter().enumerate().map(step).collect::<String>()
+    )
+}
+
+#[test]
+fn a_first_deployment() {
+    let config = config(&format!("{BASE}{WEB}{WORKER}"));
+    assert_snapshot!(told(&deploy(&config, "1.0", &bare())));
+}
+
+#[test]
+fn a_handover_with_a_worker_beside_it() {
+    let config = config(&format!("{BASE}{WEB}{WORKER}"));
+    let host = after(&deploy(&config, "1.0", &bare()), &bare());
+    assert_snapshot!(told(&deploy(&config, "1.1", &host)));
+}
+
+#[test]
+fn a_restart_goes_on_with_the_held_socket() {
+    let config = config(&format!("{BASE}{}", WEB.replace("health", "change = \"restart\"\nhealth")));
+    let host = after(&deploy(&config, "1.0", &bare()), &bare());
+    assert_snapshot!(told(&deploy(&config, "1.1", &host)));
+}
+
+#[test]
+fn a_handover_on_a_tcp_port_is_tried_on_a_socket_of_its_own_first() {
+    let config = config(&format!("{BASE}{}", WEB.replace("health", "listen = \"127.0.0.1:8989\"\nhealth")));
+    let host = after(&deploy(&config, "1.0", &bare()), &bare());
+    assert_snapshot!(told(&deploy(&config, "1.1", &host)));
+}
+
+#[test]
+fn a_rollback_makes_nothing_again_and_waits_for_nothing() {
+    let config = config(&format!("{BASE}{WEB}"));
+    let one = after(&deploy(&config, "1.0", &bare()), &bare());
+    let two = after(&deploy(&config, "1.1", &one), &one);
+    assert_snapshot!(told(&planned(&config, &Wish::Back(None), &two).unwrap().unwrap()));
+}
+
+#[test]
+fn what_is_live_already_needs_nothing_unless_something_else_changed() {
+    let config_before = config(&format!("{BASE}{WEB}"));
+    let host = after(&deploy(&config_before, "1.0", &bare()), &bare());
+    let again =
+        |config: &Config, host: &Observed| planned(config, &Wish::Release(release("1.0")), host).unwrap();
+    assert_eq!(again(&config_before, &host), None);
+    // Other settings, a dead process, a lost public name or a dead supervisor: its processes are started anew.
+    let mut settings = host.clone();
+    settings.environment = Some(Digest::of(b"X=1"));
+    let mut down = host.clone();
+    down.services[0].instances[0].running = false;
+    let mut lost = host.clone();
+    lost.services[0].public = false;
+    let mut unwatched = host.clone();
+    unwatched.supervised = false;
+    for changed in [settings, down, lost, unwatched] {
+        assert_eq!(again(&config_before, &changed).unwrap().kind, Kind::Restart);
+    }
+    let more = config(
+        &format!("{BASE}{WEB}")
+            .replace("run = \"app {listen}\"", "run = \"app --fast {listen}\"\ninstances = 2"),
+    );
+    assert_snapshot!(told(&again(&more, &host).unwrap()));
+    let fewer = config(BASE);
+    assert_snapshot!(told(&again(&fewer, &host).unwrap()));
+}
+
+#[test]
+fn a_flag_raised_by_hand_stays_raised() {
+    let config = config(&format!("{BASE}{}", WEB.replace("health", "change = \"restart\"\nhealth")));
+    let mut host = after(&deploy(&config, "1.0", &bare()), &bare());
+    host.maintenance = Maintenance::On { long: true, by: "ops".into() };
+    let plan = deploy(&config, "1.1", &host);
+    assert!(
+        !plan.steps.iter().any(|step| matches!(step, Step::MaintenanceOn | Step::MaintenanceOff)),
+        "{}",
+        told(&plan)
+    );
+}
+
+#[test]
+fn files_alone_need_no_supervisor() {
+    assert_snapshot!(told(&deploy(&config(BASE), "1.0", &bare())));
+}
+
+#[test]
+fn refusals() {
+    let config_web = config(&format!("{BASE}{WEB}"));
+    let host = after(&deploy(&config_web, "1.0", &bare()), &bare());
+    let mut full = bare();
+    full.free_bytes = 3_000_000;
+    let mut unset = bare();
+    unset.settings.clear();
+    let mut foreign = host.clone();
+    foreign.current = Current::Foreign { what: "a folder".into() };
+    let systemd = config(&format!("{BASE}supervisor = \"systemd\"\n{WEB}"));
+    let new = Wish::Release(release("2.0"));
+    let mut texts = String::new();
+    for (config, wish, host) in [
+        (&config_web, &new, &full),
+        (&config_web, &new, &foreign),
+        (&config_web, &new, &unset),
+        (&systemd, &new, &host),
+        (&config_web, &Wish::Back(None), &host),
+        (&config_web, &Wish::Back(None), &bare()),
+        (&config_web, &Wish::Back(Some("0.9".into())), &host),
+    ] {
+        let refusal = planned(config, wish, host).unwrap_err();
+        texts.push_str(&format!("{refusal}\nhint: {}\n\n", refusal.hint.as_deref().unwrap_or_default()));
+    }
+    assert_snapshot!(texts);
+}
+
+#[test]
+fn the_basis_is_what_a_plan_rests_on_and_no_more() {
+    let config = config(&format!("{BASE}{WEB}"));
+    let host = after(&deploy(&config, "1.0", &bare()), &bare());
+    let mut restless = host.clone();
+    (restless.now_ms, restless.free_bytes) = (99, 1);
+    restless.services[0].instances[0].pid = Some(2);
+    assert_eq!(restless.basis(), host.basis());
+    let mut moved = host.clone();
+    moved.next += 1;
+    assert_ne!(moved.basis(), host.basis());
+    let mut set = host.clone();
+    set.environment = Some(Digest::of(b"X=1"));
+    assert_ne!(set.basis(), host.basis());
+}
+
+/// Plan and wire are promises: their form is golden.
+#[test]
+fn a_plan_as_json() {
+    let config = config(&format!("{BASE}{WEB}{WORKER}"));
+    let host = after(&deploy(&config, "1.0", &bare()), &bare());
+    let plan = deploy(&config, "1.1", &host);
+    assert_snapshot!(serde_json::to_string_pretty(&plan).unwrap());
+    assert_eq!(serde_json::from_str::<HostPlan>(&serde_json::to_string(&plan).unwrap()).unwrap(), plan);
+}

@@ -1,0 +1,244 @@
+//! What the operator's side and an agent say to each other. Values only: who carries them is not known here.
+//!
+//! A conversation: both say [`Hello`]; the operator asks, the agent answers, one question at a time. While
+//! an operation runs the agent tells of it unasked, and hears [`Ask::Abort`] and data.
+
+pub mod frame;
+
+use crate::digest::Digest;
+use crate::history::Deployment;
+use crate::observed::Observed;
+use crate::plan::HostPlan;
+use serde::{Deserialize, Serialize};
+
+/// The format of all below. An agent that does not know the operator's format refuses.
+pub const FORMAT: u32 = 1;
+/// The longest frame, in bytes: a plan with thousands of steps fits; a broken peer can't make us take more.
+pub const FRAME_MAX: usize = 4 << 20;
+/// Bytes of an artifact in one frame.
+pub const DATA_PIECE: usize = 256 << 10;
+
+/// The first frame of each side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The Pintail version that speaks.
+    pub pintail: String,
+}
+
+/// What the operator asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Ask {
+    /// What are you?
+    Observe,
+    /// Do this plan.
+    Execute {
+        /// The plan.
+        plan: Box<HostPlan>,
+        /// Who asks.
+        by: String,
+        /// For trials: the agent stops itself (SIGSTOP) once it has journaled so many lines of this operation.
+        pause_at: Option<u64>,
+    },
+    /// Finish or undo the operation whose agent died.
+    Resume {
+        /// Go back rather than on.
+        undo: bool,
+        /// Who asks.
+        by: String,
+    },
+    /// Tell of the operation that runs, as if it were ours.
+    Attach,
+    /// Undo the operation that runs.
+    Abort {
+        /// Who asks.
+        by: String,
+    },
+    /// How many bytes of data follow in data frames, from which offset of the artifact.
+    Data {
+        /// Bytes of the artifact already there, and skipped.
+        from: u64,
+    },
+    /// All data was sent.
+    DataEnd,
+    /// Raise or lower the maintenance flag.
+    Maintenance {
+        /// Raise it.
+        on: bool,
+        /// With the long page.
+        long: bool,
+        /// Who asks.
+        by: String,
+    },
+    /// Set or remove settings of the host.
+    Settings {
+        /// Name and value; without value it is removed.
+        changes: Vec<(String, Option<String>)>,
+    },
+    /// Run a command in the live release.
+    Run {
+        /// Program and arguments.
+        argv: Vec<String>,
+    },
+    /// The last lines of a process's log.
+    Logs {
+        /// The processes; all when empty.
+        processes: Vec<String>,
+        /// How many lines of each.
+        lines: u32,
+        /// Go on telling until the operator leaves.
+        follow: bool,
+    },
+    /// What stands in the way?
+    Examine,
+}
+
+/// What an agent says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub enum Say {
+    /// To [`Ask::Observe`].
+    Observed {
+        /// All of it.
+        observed: Box<Observed>,
+    },
+    /// The operation has begun, or is the one attached to.
+    Began {
+        /// Its number.
+        id: u64,
+        /// Its plan.
+        plan: Box<HostPlan>,
+    },
+    /// The operation went on.
+    Progress {
+        /// How.
+        progress: Progress,
+    },
+    /// The agent lacks the artifact's bytes from this offset on.
+    Want {
+        /// The artifact's manifest digest.
+        digest: Digest,
+        /// Bytes it has.
+        from: u64,
+    },
+    /// A command of the operation, or of [`Ask::Run`], said something; or a log's line.
+    Output {
+        /// The step or process it is from.
+        from: String,
+        /// On standard error.
+        error: bool,
+        /// What, with bytes that are no text replaced.
+        text: String,
+    },
+    /// The operation has ended.
+    Ended {
+        /// As the journal tells it.
+        deployment: Deployment,
+    },
+    /// [`Ask::Run`]'s command has ended.
+    Exited {
+        /// Its exit code, 128 + signal where it was killed.
+        code: i32,
+    },
+    /// It was done.
+    Done {
+        /// One line about it.
+        told: String,
+    },
+    /// To [`Ask::Examine`].
+    Examined {
+        /// What was looked at.
+        findings: Vec<Finding>,
+    },
+    /// It was not done, and nothing was changed.
+    Refused {
+        /// Why.
+        trouble: Trouble,
+    },
+}
+
+/// How an operation goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Progress {
+    /// The step at this index is being done.
+    Step {
+        /// Its index.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+    /// The step at this index was done.
+    Acted {
+        /// Its index.
+        index: usize,
+        /// Its name.
+        name: String,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// The operation goes back.
+    Undoing {
+        /// Why.
+        why: String,
+    },
+    /// The step at this index was undone.
+    Undone {
+        /// Its index.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+    /// Something failed that changes nothing about the outcome.
+    Remark {
+        /// What.
+        what: String,
+    },
+}
+
+/// One thing that was looked at on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What.
+    pub what: String,
+    /// Whether it stands in the way.
+    pub bad: bool,
+    /// How it is.
+    pub how: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Why something was refused or failed, in the house form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}\n  {why}")]
+pub struct Trouble {
+    /// What was tried, on what.
+    pub what: String,
+    /// Why it failed.
+    pub why: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Trouble {
+    /// A trouble without advice.
+    pub fn new(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
+        Self { what: what.into(), why: why.to_string(), hint: None }
+    }
+
+    /// With advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<crate::plan::Refusal> for Trouble {
+    fn from(refusal: crate::plan::Refusal) -> Self {
+        Self { what: refusal.what, why: refusal.why, hint: refusal.hint }
+    }
+}
