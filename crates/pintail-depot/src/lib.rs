@@ -1,0 +1,42 @@
+//! Artifacts (releases as bytes) and the folder they are kept in. Knows how a tree becomes an artifact and a tree
+//! again, and how artifacts are published whole or not at all; does not know hosts, git or what time it is.
+//!
+//! The rooms, in the order in which they use each other: bytes in (`limits`, `decompress`, `tarball`), a tree out
+//! (`archive`, `unpack`), a tree in (`pack`), both (`import`), and where they are kept (`card`, `depot`). The format
+//! is `docs/formats/artifact.md`.
+
+mod shown;
+
+pub mod limits;
+
+mod decompress;
+mod tarball;
+
+pub mod archive;
+
+mod foreign;
+mod place;
+
+pub mod unpack;
+
+mod walk;
+mod write;
+
+pub mod pack;
+
+pub mod import;
+
+mod partial;
+
+pub mod card;
+
+pub mod depot;
+
+pub use archive::{ArtifactReader, Form};
+pub use card::Card;
+pub use depot::{Depot, DepotError, Listing, Published};
+pub use import::{ImportError, Naming, import, name_and_version};
+pub use limits::Limits;
+pub use pack::{PackError, pack};
+pub use tarball::ArchiveError;
+pub use unpack::{UnpackError, unpack, verify};

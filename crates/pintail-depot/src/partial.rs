@@ -1,0 +1,110 @@
+//! A file that isn't visible under its name yet. Knows how it becomes visible whole or not at all; does not know
+//! what is in it.
+//!
+//! It is locked as long as its writer lives, so that what a killed writer left can be told from what a living one
+//! is writing, without any clock.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pintail_core::digest::Digest;
+
+/// The ending of every partial file; they start with a dot.
+const ENDING: &str = ".partial";
+
+/// How often another name is tried. A name is taken only by a leftover of an earlier process with this one's id,
+/// which sweeping removes.
+const NAMES_TRIED_MAX: u32 = 100;
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// A file being written. Dropped, it is gone.
+pub(crate) struct Partial {
+    path: PathBuf,
+    file: File,
+    hasher: blake3::Hasher,
+}
+
+impl Partial {
+    pub(crate) fn create(folder: &Path) -> io::Result<Partial> {
+        for _ in 0..NAMES_TRIED_MAX {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = folder.join(format!(".{}-{count}{ENDING}", std::process::id()));
+            let file = match OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                opened => opened?,
+            };
+            // A sweeper may come between making and locking; then the file has lost its name, and another is made.
+            file.lock()?;
+            if file.metadata()?.nlink() > 0 {
+                file.set_permissions(Permissions::from_mode(0o644))?;
+                return Ok(Partial { path, file, hasher: blake3::Hasher::new() });
+            }
+        }
+        Err(io::Error::other("no free name for a temporary file"))
+    }
+
+    /// Bytes written so far, and their digest.
+    pub(crate) fn written(&self) -> (u64, Digest) {
+        (self.hasher.count(), self.hasher.finalize().into())
+    }
+
+    /// Makes the file visible as `name` if nothing has that name; says whether. A link is made, because unlike a
+    /// rename it never replaces what is there: of two writers exactly one succeeds.
+    pub(crate) fn publish_new(self, name: &Path) -> io::Result<bool> {
+        self.file.sync_all()?;
+        match fs::hard_link(&self.path, name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            linked => linked?,
+        }
+        pintail_os::files::sync_parent(name)?;
+        Ok(true)
+    }
+
+    /// Makes the file visible as `name`, in place of what is there.
+    pub(crate) fn replace(self, name: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.path, name)?;
+        pintail_os::files::sync_parent(name)
+    }
+}
+
+impl Write for Partial {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After a rename it isn't there any more; otherwise sweeping finds what can't be removed now.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes what killed writers left in `folder`. What can't be removed stays: it is invisible and harms nothing.
+pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
+    for item in fs::read_dir(folder)? {
+        let item = item?;
+        let name = item.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(ENDING) && item.file_type()?.is_file() {
+            let _ = sweep_one(&item.path());
+        }
+    }
+    Ok(())
+}
+
+fn sweep_one(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
+    if file.try_lock().is_ok() { fs::remove_file(path) } else { Ok(()) }
+}

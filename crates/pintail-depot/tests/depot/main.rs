@@ -1,0 +1,11 @@
+//! The depot from outside: trees, archives and folders as they come, and as an attacker would make them.
+#![allow(clippy::disallowed_methods, missing_docs)]
+
+mod craft;
+mod evil;
+mod foreign;
+mod full_disk;
+mod fuzz;
+mod golden;
+mod publish;
+mod round_trip;
