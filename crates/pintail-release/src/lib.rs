@@ -1,0 +1,5 @@
+//! From a commit to an artifact in the depot. Knows git and the project's build commands; no host.
+
+pub mod git;
+
+pub mod build;
