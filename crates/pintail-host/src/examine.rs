@@ -1,0 +1,116 @@
+//! *doctor*, on a host: what would stand in the way of a deployment. Changes nothing that stays.
+
+use crate::observe::holder;
+use crate::supervise::client::Supervisor;
+use pintail_core::layout::Layout;
+use pintail_core::wire::Finding;
+use pintail_os::files;
+use std::path::Path;
+
+/// Less free room than this is worth a word.
+const LITTLE_ROOM_BYTES: u64 = 200 << 20;
+
+/// Looks at everything a deployment needs.
+pub fn examine(layout: &Layout) -> Vec<Finding> {
+    vec![
+        root(layout),
+        room(layout),
+        settings(layout),
+        journal(layout),
+        supervisor(layout),
+        shell(),
+        lock(layout),
+    ]
+}
+
+fn well(what: &str, how: impl Into<String>) -> Finding {
+    Finding { what: what.to_owned(), bad: false, how: how.into(), hint: None }
+}
+
+fn bad(what: &str, how: impl Into<String>, hint: impl Into<String>) -> Finding {
+    Finding { what: what.to_owned(), bad: true, how: how.into(), hint: Some(hint.into()) }
+}
+
+fn root(layout: &Layout) -> Finding {
+    let root = layout.root();
+    let there = root.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let user = pintail_os::process::user();
+    let probe = there.join(format!(".pintail-doctor-{}", std::process::id()));
+    match files::write_whole(&probe, b"", 0o600).and_then(|()| files::remove_file(&probe)) {
+        Ok(()) if there == root => {
+            well("root", format!("`{}` is there and `{user}` may write to it", root.display()))
+        }
+        Ok(()) => well("root", format!("`{}` is not there yet; `{user}` may make it", root.display())),
+        Err(error) => bad(
+            "root",
+            format!("`{user}` may not write to `{}`: {error}", there.display()),
+            format!("as root: `install -d -o {user} {}`", root.display()),
+        ),
+    }
+}
+
+fn room(layout: &Layout) -> Finding {
+    let there = layout.root().ancestors().find_map(|folder| files::free_bytes(folder).ok());
+    match there {
+        Some(free) if free < LITTLE_ROOM_BYTES => bad(
+            "disk",
+            format!("{} MB are free", free >> 20),
+            "make room; a release needs its artifact's and its own bytes",
+        ),
+        Some(free) => well("disk", format!("{} MB are free", free >> 20)),
+        None => bad("disk", "its free room can't be told", "look at the file system"),
+    }
+}
+
+fn settings(layout: &Layout) -> Finding {
+    match crate::settings::read(layout) {
+        Ok(settings) if settings.bytes.is_empty() => well("env", "no settings"),
+        Ok(settings) => {
+            well("env", format!("{} settings, readable by their owner alone", settings.values.len()))
+        }
+        Err(failure) => bad("env", failure.why, failure.hint.unwrap_or_else(|| "mend that file".to_owned())),
+    }
+}
+
+fn journal(layout: &Layout) -> Finding {
+    match crate::observe::observe(layout, "", false) {
+        Err(trouble) => {
+            bad("journal", format!("{}: {}", trouble.what, trouble.why), trouble.hint.unwrap_or_default())
+        }
+        Ok(observed) => match observed.unfinished {
+            Some(unfinished) => bad(
+                "journal",
+                format!(
+                    "deployment {} of {} ended at step `{}` without an end",
+                    unfinished.id, unfinished.by, unfinished.step
+                ),
+                "`pintail resume TARGET` finishes it, `pintail abort TARGET` undoes it; so does the next deploy",
+            ),
+            None => well("journal", format!("{} deployments, all ended", observed.deployments.len())),
+        },
+    }
+}
+
+fn supervisor(layout: &Layout) -> Finding {
+    match Supervisor::connect(layout.root()) {
+        Ok(Some(_)) => well("supervisor", "runs and answers"),
+        Ok(None) => well("supervisor", "does not run; the next deployment starts it"),
+        Err(error) => bad("supervisor", error.to_string(), "`log/supervisor.log` may say why"),
+    }
+}
+
+fn shell() -> Finding {
+    if Path::new("/bin/sh").exists() {
+        well("shell", "/bin/sh is there")
+    } else {
+        bad("shell", "/bin/sh is missing", "install one")
+    }
+}
+
+fn lock(layout: &Layout) -> Finding {
+    match holder(layout) {
+        Ok(None) => well("lock", "free"),
+        Ok(Some(holder)) => well("lock", format!("held by {}, whose operation runs", holder.by)),
+        Err(trouble) => bad("lock", trouble.why, "the agent must be able to read `journal/lock`"),
+    }
+}

@@ -1,0 +1,304 @@
+//! The steps that change files pass the saga's trials on a real host's folder: they fail, are repeated and lose
+//! power at every event of the journal and between any two changes, and the host is wholly old or wholly new.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test makes its world by hand and tells its counts"
+)]
+
+use pintail_core::digest::Digest;
+use pintail_core::history::Kind;
+use pintail_core::layout::Layout;
+use pintail_core::name::ReleaseName;
+use pintail_core::plan::{Address, FORMAT, HostPlan, Lost, Pass, Release, Service, Socket, Step};
+use pintail_core::wire::Progress;
+use pintail_depot::pack;
+use pintail_host::hands::{Ear, Hands};
+use pintail_host::memo::Memo;
+use pintail_os::program::Stream;
+use pintail_saga::trials::{Cut, Stage, try_main};
+use pintail_saga::{Actor, Failure};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The folder of one host, and the artifact that an operator would bring.
+struct Host {
+    room: Rc<tempfile::TempDir>,
+    artifact: Rc<Vec<u8>>,
+    release: Release,
+}
+
+fn release_name(version: &str, digest: &Digest) -> ReleaseName {
+    ReleaseName::new(version.parse().unwrap(), digest)
+}
+
+fn old() -> ReleaseName {
+    release_name("0.9", &Digest::of(b"old"))
+}
+
+fn older() -> ReleaseName {
+    release_name("0.8", &Digest::of(b"older"))
+}
+
+fn write(path: PathBuf, content: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+/// The artifact of release 1.0, made once.
+fn artifact() -> (Vec<u8>, Release) {
+    let tree = tempfile::tempdir().unwrap();
+    for (path, content) in [
+        ("bin/app", "new"),
+        ("log/.keep", "first log"),
+        ("static/style.css", "new style"),
+        ("static/deep/new.css", "brand new"),
+        ("static/same.txt", "same"),
+    ] {
+        write(tree.path().join(path), content);
+    }
+    let mut bytes = Vec::new();
+    let manifest =
+        pack(tree.path(), &"app".parse().unwrap(), &"1.0".parse().unwrap(), None, &mut bytes).unwrap();
+    let release = Release {
+        name: manifest.release_name(),
+        version: manifest.version().clone(),
+        digest: manifest.digest(),
+        commit: None,
+        packed_bytes: bytes.len() as u64,
+        unpacked_bytes: manifest.tree_bytes(),
+        files: manifest.file_count(),
+    };
+    (bytes, release)
+}
+
+impl Host {
+    /// A host where 0.9 is live and 0.8 lies about.
+    fn fresh(artifact: &Rc<Vec<u8>>, release: &Release) -> Self {
+        // In memory: the trials make hundreds of worlds, and a sync there costs nothing.
+        let room = tempfile::tempdir_in("/dev/shm").unwrap();
+        let layout = Layout::new(room.path());
+        for release in [old(), older()] {
+            write(layout.release(&release).join("bin/app"), "old");
+            write(layout.cache(&release).join("cache/page"), "cached");
+        }
+        write(room.path().join("docroot/style.css"), "old style");
+        write(room.path().join("docroot/same.txt"), "same");
+        write(layout.shared().join("uploads/a/photo"), "of a cat");
+        write(layout.environment(), "SECRET=1\n");
+        fs::set_permissions(layout.environment(), fs::Permissions::from_mode(0o600)).unwrap();
+        for folder in [layout.run(), layout.store(), layout.operation(7)] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        symlink(Layout::current_target(&old()), layout.current()).unwrap();
+        symlink("web.6.sock", layout.public_socket("web")).unwrap();
+        Self { room: Rc::new(room), artifact: artifact.clone(), release: release.clone() }
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::new(self.room.path())
+    }
+
+    fn plan(&self) -> HostPlan {
+        let release = self.release.name.clone();
+        let path = |text: &str| text.parse().unwrap();
+        let web = Service {
+            process: "web".into(),
+            generation: 7,
+            release: release.clone(),
+            typed: String::new(),
+            line: String::new(),
+            instances: 1,
+            socket: Some(Socket {
+                name: "web.7".into(),
+                address: Address::Unix(self.layout().socket("web.7")),
+                pass: Pass::Stdin,
+            }),
+            health: None,
+            settle_ms: 0,
+            stop_timeout_ms: 0,
+            drain_ms: 0,
+        };
+        let Release { digest, packed_bytes, unpacked_bytes, .. } = self.release.clone();
+        let steps = vec![
+            Step::Deliver { digest, packed_bytes },
+            Step::Unpack { release: release.clone(), digest, unpacked_bytes },
+            Step::LinkShared {
+                release: release.clone(),
+                paths: vec![path("log"), path("uploads/a"), path("new/deep")],
+            },
+            Step::FreshCache { release: release.clone(), paths: vec![path("cache"), path("tmp/cache")] },
+            Step::Environment { required: vec!["SECRET".into()] },
+            Step::Prepare { release: release.clone(), line: "echo $SECRET > made".into(), within_ms: 10_000 },
+            Step::Seal { release: release.clone() },
+            Step::Publish { release: release.clone(), from: path("static"), to: "docroot".into() },
+            Step::MaintenanceOn,
+            Step::Route { service: web },
+            Step::Switch { release: release.clone() },
+            Step::MaintenanceOff,
+            Step::Record { release, kind: Kind::Deploy },
+            Step::Prune { releases: vec![older()], services: vec![] },
+        ];
+        let pivot = steps.iter().position(|step| matches!(step, Step::Record { .. })).unwrap();
+        HostPlan {
+            format: FORMAT,
+            app: "app".parse().unwrap(),
+            target: "local".into(),
+            kind: Kind::Deploy,
+            id: 7,
+            basis: Digest::of(b""),
+            release: self.release.clone(),
+            from: Some(old()),
+            from_commit: None,
+            lost_operator: Lost::Finish,
+            steps,
+            pivot,
+        }
+    }
+}
+
+/// An agent as it is newly started. Its trials strike before and after each act and undo, and between any two
+/// changes within one.
+struct Agent {
+    host: Host,
+    plan: HostPlan,
+    cut: Cut,
+}
+
+struct Operator(Rc<Vec<u8>>);
+
+impl Ear for Operator {
+    fn progress(&mut self, _: Progress) {}
+    fn output(&mut self, _: &str, _: Stream, _: &str) {}
+    fn fetch(&mut self, _: &Digest, from: u64, into: &mut dyn io::Write) -> io::Result<()> {
+        into.write_all(&self.0[from as usize..])
+    }
+    fn interrupt(&mut self) -> Option<String> {
+        None
+    }
+}
+
+impl Agent {
+    fn with<T>(&self, work: impl FnOnce(&mut Hands<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        let ear = RefCell::new(Operator(self.host.artifact.clone()));
+        let cut = self.cut.clone();
+        let mut hands = Hands {
+            layout: self.host.layout(),
+            plan: &self.plan,
+            by: "tester",
+            version: "0",
+            ear: &ear,
+            cut,
+        };
+        work(&mut hands)
+    }
+}
+
+impl Actor for Agent {
+    type Step = Step;
+    type Memo = Memo;
+
+    fn look(&mut self, step: &Step) -> Result<Memo, Failure> {
+        self.cut.point()?;
+        self.with(|hands| hands.look(step))
+    }
+
+    fn act(&mut self, step: &Step, memo: &Memo) -> Result<(), Failure> {
+        self.cut.point()?;
+        self.with(|hands| hands.act(step, memo))?;
+        self.cut.point()
+    }
+
+    fn undo(&mut self, step: &Step, memo: &Memo) -> Result<(), Failure> {
+        self.cut.point()?;
+        self.with(|hands| hands.undo(step, memo))?;
+        self.cut.point()
+    }
+}
+
+impl Stage for Host {
+    type Actor = Agent;
+    type World = BTreeMap<String, String>;
+
+    fn steps(&self) -> Vec<Step> {
+        self.plan().steps
+    }
+
+    fn pivot(&self) -> usize {
+        self.plan().pivot
+    }
+
+    fn actor(&self, cut: Cut) -> Agent {
+        let host =
+            Host { room: self.room.clone(), artifact: self.artifact.clone(), release: self.release.clone() };
+        Agent { plan: host.plan(), host, cut }
+    }
+
+    /// Files with mode and content, and links. Not seen: the journal, which the trials bring themselves; what is
+    /// kept aside for undoing, which the operation clears away; the time in `revisions.log`; folders.
+    fn world(&self) -> Self::World {
+        let mut world = BTreeMap::new();
+        see(self.room.path(), self.room.path(), &mut world);
+        world
+    }
+}
+
+fn see(folder: &Path, base: &Path, world: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(base).unwrap().display().to_string();
+        let found = fs::symlink_metadata(&path).unwrap();
+        if matches!(&*name, "journal" | "backups") {
+            continue;
+        }
+        if found.is_symlink() {
+            world.insert(name, format!("-> {}", fs::read_link(&path).unwrap().display()));
+        } else if found.is_dir() {
+            see(&path, base, world);
+        } else {
+            let mut content = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+            if name == "revisions.log" {
+                content = content.split_whitespace().filter(|word| word.parse::<u64>().is_err()).collect();
+            }
+            world.insert(name, format!("{:o} {content}", found.permissions().mode() & 0o777));
+        }
+    }
+}
+
+#[test]
+fn steps_that_change_files_pass_the_trials() {
+    let (bytes, release) = artifact();
+    let bytes = Rc::new(bytes);
+    let stages = Cell::new(0);
+    let counts = try_main(|| {
+        stages.set(stages.get() + 1);
+        Host::fresh(&bytes, &release)
+    });
+    let counts = counts.unwrap_or_else(|caught| panic!("{caught}"));
+    println!("host steps, {} worlds: {counts}", stages.get());
+    assert!(counts.power_cuts > 300 && counts.repeats > 0 && counts.stuck > 0, "{counts}");
+}
+
+/// The world of these trials sees what a deployment changes at all.
+#[test]
+fn the_worlds_differ() {
+    let (bytes, release) = artifact();
+    let host = Host::fresh(&Rc::new(bytes), &release);
+    let old = host.world();
+    let mut agent = host.actor(Cut::default());
+    for step in host.steps() {
+        let memo = agent.look(&step).unwrap();
+        agent.act(&step, &memo).unwrap();
+    }
+    let new = host.world();
+    let different = new.iter().filter(|(name, seen)| old.get(*name) != Some(seen)).count();
+    assert!(different > 10, "{different}: {new:#?}");
+    assert_eq!(new["current"], format!("-> releases/{}", release.name));
+    assert!(new.keys().all(|name| !name.contains("0.8")), "{new:#?}");
+}
