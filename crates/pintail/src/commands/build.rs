@@ -1,0 +1,51 @@
+//! `build`: an artifact of a commit, in the depot.
+
+use crate::args;
+use crate::exit::{Exit, Failure};
+use crate::project::{Place, typed};
+use crate::screen;
+use pintail_core::wire::Trouble;
+use pintail_depot::Published;
+use pintail_os::clock;
+use pintail_release::build::{Order, build};
+use pintail_release::git;
+
+pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
+    let project = place.project()?;
+    let version = typed("version", &args.version)?;
+    if git::is_dirty(&project.folder).unwrap_or(false) {
+        screen::narrate("note: files are changed and not committed; what is built is the commit");
+    }
+    if project.config.build.test.is_some() {
+        screen::narrate("note: `build.test` is not run by this Pintail yet");
+    }
+    let signals =
+        pintail_os::signals::on_ending().map_err(|error| Trouble::new("cannot listen to signals", error))?;
+    let order = Order {
+        folder: &project.folder,
+        config: &project.config,
+        version: &version,
+        commit: &args.commit,
+        now_ms: clock::now_ms(),
+    };
+    let mut heard = |_, bytes: &[u8]| screen::print_raw(&String::from_utf8_lossy(bytes), true);
+    let published = build(&order, &project.depot(), &mut heard, &|| !signals.is_set())?;
+    let card = published.card();
+    if args.json {
+        screen::print_document(card);
+        return Ok(Exit::Done);
+    }
+    let told = match published {
+        Published::Added(_) => "is in the depot",
+        Published::AlreadyThere(_) => "was in the depot already, the same bytes",
+    };
+    screen::print(&format!(
+        "{} {} {told}: {} files, {}, digest {}",
+        card.name,
+        card.version,
+        card.files,
+        screen::bytes(card.packed_bytes),
+        card.digest.short()
+    ));
+    Ok(Exit::Done)
+}

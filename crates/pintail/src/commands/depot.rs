@@ -1,0 +1,167 @@
+//! `depot`: the artifacts.
+
+use crate::args;
+use crate::exit::{Exit, Failure};
+use crate::project::{Place, Project, typed};
+use crate::screen::{self, bytes, moment};
+use pintail_core::manifest::{EntryKind, Manifest};
+use pintail_core::version::Version;
+use pintail_core::wire::Trouble;
+use pintail_depot::{Card, Naming, Published, name_and_version};
+use pintail_os::clock;
+use serde::Serialize;
+use std::path::Path;
+
+/// The format of the documents.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    format: u32,
+    artifacts: &'a [Card],
+    faults: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    format: u32,
+    artifact: &'a Card,
+    manifest: &'a Manifest,
+}
+
+pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
+    let project = place.project()?;
+    match depot {
+        args::Depot::List { json } => list(&project, *json),
+        args::Depot::Show { version, json } => show(&project, &typed("version", version)?, *json),
+        args::Depot::Add { file, version, .. } => {
+            let version = version.as_deref().map(|version| typed("version", version)).transpose()?;
+            let published = add(&project, file, version)?;
+            let card = published.card();
+            let told = match &published {
+                Published::Added(_) => "is in the depot",
+                Published::AlreadyThere(_) => "was in the depot already, the same bytes",
+            };
+            screen::print(&format!(
+                "{} {} {told}: {} files, digest {}",
+                card.name,
+                card.version,
+                card.files,
+                card.digest.short()
+            ));
+            Ok(Exit::Done)
+        }
+        args::Depot::Verify { version } => verify(&project, version.as_deref()),
+    }
+}
+
+/// Puts `file` into the project's depot.
+pub(crate) fn add(project: &Project, file: &Path, version: Option<Version>) -> Result<Published, Failure> {
+    if version.is_none() {
+        refuse_another(project, file)?;
+    }
+    let naming = Naming { name: Some(project.config.name.clone()), version, commit: None };
+    let added = project.depot().publish_file(&project.file(file), &naming, clock::now_ms());
+    Ok(added.map_err(|error| Trouble::new(format!("cannot add `{}` to the depot", file.display()), error))?)
+}
+
+/// By its name the file may be another application's: a slip that would put the wrong one live. Whoever says the
+/// version says that it is meant.
+fn refuse_another(project: &Project, file: &Path) -> Result<(), Failure> {
+    let own = &project.config.name;
+    let told = file.file_name().and_then(|name| name_and_version(&name.to_string_lossy(), Some(own)));
+    let Some((name, version)) = told.filter(|(name, _)| !name.as_str().eq_ignore_ascii_case(own.as_str()))
+    else {
+        return Ok(());
+    };
+    let what = format!("will not take `{}` for `{own}`", file.display());
+    let hint =
+        format!("if it is `{own}` all the same: `pintail depot add {} --version {version}`", file.display());
+    Err(Trouble::new(what, format!("by its name it is `{name}`")).hint(hint).into())
+}
+
+fn list(project: &Project, json: bool) -> Result<Exit, Failure> {
+    let depot = project.depot();
+    let listing = depot.list().map_err(|error| Trouble::new("cannot look into the depot", error))?;
+    let faults: Vec<String> = listing.faults.iter().map(ToString::to_string).collect();
+    let exit = if faults.is_empty() { Exit::Done } else { Exit::Refused };
+    if json {
+        screen::print_document(&Listed { format: FORMAT, artifacts: &listing.cards, faults });
+        return Ok(exit);
+    }
+    if listing.cards.is_empty() && faults.is_empty() {
+        screen::narrate(&format!("the depot `{}` is empty", depot.folder().display()));
+    }
+    for card in &listing.cards {
+        let commit = card
+            .commit
+            .as_deref()
+            .map(|commit| format!("  commit {}", &commit[..commit.len().min(12)]))
+            .unwrap_or_default();
+        screen::print(&format!(
+            "{:<12} {}  {:>8}  {:>6} files  {}{commit}",
+            card.version.to_string(),
+            card.digest.short(),
+            bytes(card.packed_bytes),
+            card.files,
+            moment(card.added_ms)
+        ));
+    }
+    for fault in &faults {
+        screen::narrate(&format!("error: {fault}"));
+    }
+    Ok(exit)
+}
+
+fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failure> {
+    let shown = project.depot().show(&project.config.name, version);
+    let (card, manifest) = shown
+        .map_err(|error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error))?;
+    if json {
+        screen::print_document(&Shown { format: FORMAT, artifact: &card, manifest: &manifest });
+        return Ok(Exit::Done);
+    }
+    screen::print(&format!("{} {}  digest {}", card.name, card.version, card.digest));
+    screen::print(&format!(
+        "commit {}  added {}",
+        card.commit.as_deref().unwrap_or("unknown"),
+        moment(card.added_ms)
+    ));
+    screen::print(&format!(
+        "{} files, {} packed, {} unpacked",
+        card.files,
+        bytes(card.packed_bytes),
+        bytes(card.tree_bytes)
+    ));
+    for entry in manifest.entries() {
+        let what = match &entry.kind {
+            EntryKind::Symlink { target } => format!("-> {target}"),
+            EntryKind::Directory => "folder".to_owned(),
+            _ => bytes(entry.size_bytes()),
+        };
+        screen::print(&format!("  {:04o}  {:>8}  {}", entry.mode(), what, entry.path));
+    }
+    Ok(Exit::Done)
+}
+
+fn verify(project: &Project, version: Option<&str>) -> Result<Exit, Failure> {
+    let depot = project.depot();
+    let versions = match version {
+        Some(version) => vec![typed("version", version)?],
+        None => {
+            let listing = depot.list().map_err(|error| Trouble::new("cannot look into the depot", error))?;
+            listing.cards.into_iter().map(|card| card.version).collect()
+        }
+    };
+    let mut exit = Exit::Done;
+    for version in versions {
+        match depot.verify(&project.config.name, &version) {
+            Ok(card) => screen::print(&format!("{version} is whole, digest {}", card.digest.short())),
+            Err(error) => {
+                screen::narrate(&format!("error: {version} is not whole\n  {error}"));
+                exit = Exit::Refused;
+            }
+        }
+    }
+    Ok(exit)
+}

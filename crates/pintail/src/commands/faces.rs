@@ -1,0 +1,53 @@
+//! The faces of this binary that no person types: agent, supervisor, holder, gate, traffic.
+
+use crate::VERSION;
+use crate::args::{AtRoot, Traffic};
+use crate::exit::{Exit, Failure};
+use crate::screen;
+use crate::traffic;
+use pintail_core::wire::Trouble;
+use pintail_host::supervise::protocol::Refusal;
+use pintail_host::supervise::{gate as gate_face, holder, server};
+use std::time::Duration;
+
+pub(crate) fn agent(args: &AtRoot) -> Result<Exit, Failure> {
+    let served = pintail_host::agent::run(&args.root, VERSION, std::io::stdin(), std::io::stdout());
+    served.map_err(|error| {
+        Trouble::new(format!("the agent for `{}` cannot go on", args.root.display()), error)
+    })?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn supervise(args: &AtRoot) -> Result<Exit, Failure> {
+    ended(server::run(&args.root, VERSION))
+}
+
+pub(crate) fn hold(args: &AtRoot) -> Result<Exit, Failure> {
+    ended(holder::run(&args.root))
+}
+
+fn ended(result: Result<(), Refusal>) -> Result<Exit, Failure> {
+    let trouble = |refusal: Refusal| Trouble { what: refusal.what, why: String::new(), hint: refusal.hint };
+    result.map_err(trouble)?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn gate() -> Result<Exit, Failure> {
+    Ok(Exit::Code(gate_face::run()))
+}
+
+pub(crate) fn traffic(args: &Traffic) -> Result<Exit, Failure> {
+    let tally = traffic::run(&traffic::Traffic {
+        address: crate::project::typed("address", &args.address)?,
+        clients: args.clients,
+        post_every: args.post_every,
+        keep_alive: args.keep_alive,
+        pause: Duration::from_millis(args.pause_ms),
+        until: args
+            .for_ms
+            .map_or(traffic::Until::StdinEnds, |ms| traffic::Until::Elapsed(Duration::from_millis(ms))),
+    });
+    let tally = tally.map_err(|error| Trouble::new("cannot make traffic", error))?;
+    screen::print_document(&tally);
+    Ok(if tally.failed == 0 { Exit::Done } else { Exit::Refused })
+}

@@ -1,0 +1,23 @@
+//! The commands, a file each.
+
+mod plan_screen;
+
+pub(crate) mod operation;
+
+pub(crate) mod build;
+pub(crate) mod demo;
+pub(crate) mod deploy;
+pub(crate) mod depot;
+pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod faces;
+pub(crate) mod generate;
+pub(crate) mod history;
+pub(crate) mod init;
+pub(crate) mod logs;
+pub(crate) mod maintenance;
+pub(crate) mod plan;
+pub(crate) mod rollback;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod watch;

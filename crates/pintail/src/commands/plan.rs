@@ -1,0 +1,24 @@
+//! `plan`: shows the very plan that `deploy` would run, and does nothing.
+
+use super::{operation, plan_screen};
+use crate::args;
+use crate::exit::{Exit, Failure};
+use crate::project::Place;
+use crate::screen;
+use pintail_core::plan::Desired;
+use pintail_fleet::target;
+
+pub(crate) fn run(place: &Place, args: &args::Plan) -> Result<Exit, Failure> {
+    let project = place.project()?;
+    let target = project.target(&args.target)?;
+    let (wish, _) = operation::release(&project, args.version.as_deref())?;
+    let hosts = project.operator()?.observe(target)?;
+    let plan = target::plan(Desired { config: &project.config, target, wish: &wish }, &hosts)?;
+    if args.json {
+        screen::print_document(&plan);
+    } else {
+        let commits = operation::commits(&project, &plan);
+        screen::print(plan_screen::shown(&plan, &commits).trim_end());
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,283 @@
+//! `status`: what runs where, since when, by whom, and what is not as it should be.
+
+use crate::args;
+use crate::exit::{Exit, Failure};
+use crate::project::Place;
+use crate::screen::{self, ago, moment};
+use pintail_core::history::{Standing, made_live, standing};
+use pintail_core::name::ReleaseName;
+use pintail_core::observed::{
+    Current, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
+};
+use serde::Serialize;
+
+/// The format of `status --json`: `docs/formats/status.md`.
+const FORMAT: u32 = 1;
+/// Releases told of besides the live one.
+const RELEASES_TOLD: usize = 6;
+
+#[derive(Serialize)]
+struct Document {
+    format: u32,
+    app: String,
+    targets: Vec<TargetStatus>,
+}
+
+#[derive(Serialize)]
+struct TargetStatus {
+    target: String,
+    hosts: Vec<HostStatus>,
+}
+
+#[derive(Serialize)]
+struct HostStatus {
+    host: String,
+    machine: String,
+    root: String,
+    now_ms: u64,
+    current: Current,
+    live: Option<Live>,
+    processes: Vec<Process>,
+    maintenance: Maintenance,
+    running: Option<Running>,
+    unfinished: Option<Unfinished>,
+    releases: Vec<Release>,
+    /// What is not as it should be, a sentence each.
+    drift: Vec<String>,
+    remarks: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Live {
+    release: ReleaseName,
+    version: String,
+    commit: Option<String>,
+    since_ms: Option<u64>,
+    by: Option<String>,
+    deployment: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Process {
+    process: String,
+    generation: u64,
+    release: ReleaseName,
+    public: bool,
+    instances: Vec<Instance>,
+}
+
+#[derive(Serialize)]
+struct Release {
+    release: ReleaseName,
+    standing: Standing,
+}
+
+pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
+    let project = place.project()?;
+    let operator = project.operator()?;
+    let names: Vec<String> = if args.targets.is_empty() {
+        project.config.targets.iter().map(|target| target.name.clone()).collect()
+    } else {
+        args.targets.clone()
+    };
+    let mut targets = Vec::new();
+    for name in names {
+        let hosts = operator.observe(project.target(&name)?)?;
+        let hosts = hosts.into_iter().map(|host| status(host.session.host(), host.observed)).collect();
+        targets.push(TargetStatus { target: name, hosts });
+    }
+    let document = Document { format: FORMAT, app: project.config.name.to_string(), targets };
+    if args.json {
+        screen::print_document(&document);
+    } else {
+        for target in &document.targets {
+            for host in &target.hosts {
+                screen::print(shown(&target.target, host).trim_end());
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn status(host: &str, observed: Observed) -> HostStatus {
+    let live = observed.current.release().map(|release| {
+        let made = made_live(release, &observed.deployments);
+        Live {
+            version: release.version().to_string(),
+            commit: made.and_then(|made| made.commit.clone()),
+            since_ms: made.and_then(|made| made.ended_ms),
+            by: made.map(|made| made.by.clone()),
+            deployment: made.map(|made| made.id),
+            release: release.clone(),
+        }
+    });
+    let drift = drift(&observed);
+    let standing = |release: &ReleaseName| Release {
+        standing: standing(release, observed.current.release(), &observed.deployments),
+        release: release.clone(),
+    };
+    HostStatus {
+        host: host.to_owned(),
+        live,
+        drift,
+        releases: observed.releases.iter().rev().map(standing).collect(),
+        processes: observed.services.into_iter().map(process).collect(),
+        machine: observed.machine,
+        root: observed.root,
+        now_ms: observed.now_ms,
+        current: observed.current,
+        maintenance: observed.maintenance,
+        running: observed.running,
+        unfinished: observed.unfinished,
+        remarks: observed.remarks,
+    }
+}
+
+fn process(there: ObservedService) -> Process {
+    let ObservedService { service, public, instances, .. } = there;
+    Process {
+        process: service.process,
+        generation: service.generation,
+        release: service.release,
+        public,
+        instances,
+    }
+}
+
+/// What a host is, against what it should be by its own journal. An operation that runs explains everything.
+fn drift(observed: &Observed) -> Vec<String> {
+    if observed.running.is_some() {
+        return Vec::new();
+    }
+    let mut drift = Vec::new();
+    match &observed.current {
+        Current::Dangling { target } => {
+            drift.push(format!("`current` leads to `{target}`, which is not there"))
+        }
+        Current::Foreign { what } => drift.push(format!("`current` is {what}, which Pintail did not make")),
+        Current::Nothing | Current::Release { .. } => {}
+    }
+    if !observed.supervised && !observed.services.is_empty() {
+        drift.push(
+            "no supervisor runs, so a process that ends stays down; `pintail deploy` starts it".to_owned(),
+        );
+    }
+    for there in &observed.services {
+        let service = &there.service;
+        if observed.current.release() != Some(&service.release) {
+            drift.push(format!(
+                "`{service}` runs release {}, which is not the live one",
+                service.release.version()
+            ));
+        }
+        if !there.is_up() {
+            drift.push(format!("`{service}` is not up"));
+        }
+        if !there.public {
+            drift.push(format!("the public socket of `{}` does not lead to `{service}`", service.process));
+        }
+        if there.environment != observed.environment {
+            drift.push(format!(
+                "`{service}` runs with other settings than `env` has now; a deploy restarts it"
+            ));
+        }
+    }
+    drift
+}
+
+fn shown(target: &str, host: &HostStatus) -> String {
+    let mut text = format!("{target}  {} ({})  {}\n", host.host, host.machine, host.root);
+    let mut line = |name: &str, what: &str| text.push_str(&format!("  {name:<12} {what}\n"));
+    line("live", &live(host));
+    for process in &host.processes {
+        line(&format!("{}@{}", process.process, process.generation), &instances(process, host.now_ms));
+    }
+    match &host.maintenance {
+        Maintenance::Off => {}
+        Maintenance::On { long, by } => {
+            line("maintenance", &format!("on{}, by {by}", if *long { " (long)" } else { "" }));
+        }
+    }
+    if let Some(running) = &host.running {
+        let step = running.step.as_deref().map(|step| format!(", at `{step}`")).unwrap_or_default();
+        let id = running.id.map(|id| format!("deployment {id} of ")).unwrap_or_default();
+        line("running", &format!("{id}{}, since {}{step}", running.by, ago(running.since_ms, host.now_ms)));
+    }
+    if let Some(unfinished) = &host.unfinished {
+        let state = unfinished.stuck.as_ref().map_or("interrupted".to_owned(), |why| format!("STUCK: {why}"));
+        line(
+            "unfinished",
+            &format!("deployment {} of {} at `{}`, {state}", unfinished.id, unfinished.by, unfinished.step),
+        );
+        line("", &way_out(unfinished, target));
+    }
+    let others: Vec<String> = host
+        .releases
+        .iter()
+        .filter(|release| release.standing != Standing::Live)
+        .take(RELEASES_TOLD)
+        .map(|release| format!("{} {}", release.release.version(), word(release.standing)))
+        .collect();
+    if !others.is_empty() {
+        line("also there", &others.join(", "));
+    }
+    for drift in &host.drift {
+        line("DRIFT", drift);
+    }
+    for remark in &host.remarks {
+        line("remark", remark);
+    }
+    text
+}
+
+fn way_out(unfinished: &Unfinished, target: &str) -> String {
+    match unfinished {
+        Unfinished { stuck: Some(_), .. } => format!("mend that, then `pintail abort {target}` tries again"),
+        Unfinished { backward: true, .. } => format!("`pintail abort {target}` goes on undoing it"),
+        _ => format!("`pintail resume {target}` finishes it, `pintail abort {target}` undoes it"),
+    }
+}
+
+fn live(host: &HostStatus) -> String {
+    let Some(live) = &host.live else { return "nothing".to_owned() };
+    let since = live
+        .since_ms
+        .map(|since| format!(", since {} ({})", moment(since), ago(since, host.now_ms)))
+        .unwrap_or_default();
+    let by = live.by.as_deref().map(|by| format!(", by {by}")).unwrap_or_default();
+    let id = live.deployment.map(|id| format!(", deployment {id}")).unwrap_or_default();
+    format!("{}{since}{by}{id}", live.release)
+}
+
+fn instances(process: &Process, now_ms: u64) -> String {
+    let told: Vec<String> = process
+        .instances
+        .iter()
+        .map(|instance| {
+            let pid = instance.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
+            let restarts = if instance.restarts > 0 {
+                format!(", restarted {} times", instance.restarts)
+            } else {
+                String::new()
+            };
+            // A reason's further lines are its log's.
+            let ended = instance
+                .ended
+                .as_deref()
+                .and_then(|how| how.lines().next())
+                .map(|how| format!(", ended: {how}"))
+                .unwrap_or_default();
+            format!("{}{pid} since {}{restarts}{ended}", instance.state, ago(instance.since_ms, now_ms))
+        })
+        .collect();
+    told.join("; ")
+}
+
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Prepared => "prepared",
+        Standing::Live => "live",
+        Standing::Good => "good",
+        Standing::Bad => "bad",
+    }
+}

@@ -1,0 +1,109 @@
+//! The only place that prints. Data to standard output, narration to standard error; readable without colour.
+
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+/// Tells the operator something.
+pub(crate) fn narrate(text: &str) {
+    // When nobody can read it, there is nobody to tell that.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints data. A reader that went away (`| head`) is no failure.
+pub(crate) fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints what has its own line ends.
+pub(crate) fn print_raw(text: &str, error: bool) {
+    if error {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    } else {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+/// Prints one JSON document, for people to read too.
+pub(crate) fn print_document(document: &impl Serialize) {
+    print(&serde_json::to_string_pretty(document).unwrap_or_default());
+}
+
+/// Prints one JSON event on a line.
+pub(crate) fn print_event(event: &impl Serialize) {
+    print(&serde_json::to_string(event).unwrap_or_default());
+}
+
+/// A line that the next one replaces, on a terminal; elsewhere nothing.
+pub(crate) struct Line {
+    lively: bool,
+    shown: bool,
+}
+
+impl Line {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        Self { lively: std::io::stderr().is_terminal(), shown: false }
+    }
+
+    /// Whether lines can be replaced.
+    pub(crate) fn is_lively(&self) -> bool {
+        self.lively
+    }
+
+    /// Shows `text` in place of what was shown.
+    pub(crate) fn show(&mut self, text: &str) {
+        if self.lively {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K{text}");
+            self.shown = true;
+        }
+    }
+
+    /// Takes away what was shown.
+    pub(crate) fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Asks `question`; only `y` or `yes` is one. `None` when nobody is there to ask.
+pub(crate) fn ask(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Bytes for people: `512 B`, `1.5 KB`, `12 MB` (powers of 1000).
+pub(crate) fn bytes(count: u64) -> String {
+    pintail_core::plan::bytes_told(count)
+}
+
+/// A moment for people, in the operator's own time zone: `2026-11-23 14:05:31`.
+pub(crate) fn moment(ms: u64) -> String {
+    let zone = jiff::tz::TimeZone::system();
+    match jiff::Timestamp::from_millisecond(i64::try_from(ms).unwrap_or(0)) {
+        Ok(moment) => moment.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
+/// How long ago, in the one unit that says most.
+pub(crate) fn ago(ms: u64, now_ms: u64) -> String {
+    let seconds = now_ms.saturating_sub(ms) / 1000;
+    match seconds {
+        0..=119 => format!("{seconds} s ago"),
+        120..=7199 => format!("{} min ago", seconds / 60),
+        7200..=172_799 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+/// Milliseconds as seconds: `0.35 s`.
+pub(crate) fn seconds(ms: u64) -> String {
+    format!("{:.2} s", ms as f64 / 1000.0)
+}

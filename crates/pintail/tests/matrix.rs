@@ -1,0 +1,168 @@
+//! The crash matrix: the agent is stopped at every line of its journal, and there something dies. After each:
+//! the status tells the truth, a whole release serves, and the next deploy works without unlocking anything.
+
+#![allow(clippy::print_stdout, reason = "it says how much was tried")]
+
+mod common;
+
+use common::{HANDOVER, RESTART, Stage, finish, signal};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// What dies, or is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    KillAgent,
+    KillSupervisor,
+    KillOperator,
+    KillAll,
+    SignalAgent(&'static str),
+    SignalOperator(&'static str),
+}
+
+/// Deploys back and forth between two releases, and at each line of the journal lets `fault` happen. Returns
+/// how many lines there were.
+fn matrix(process: &str, fault: Fault) -> u64 {
+    let stage = Stage::new(process);
+    stage.release("1.0", "healthy");
+    stage.release("2.0", "healthy");
+    stage.deploy("1.0").expect(0);
+    let mut line = 1;
+    loop {
+        let from = stage.live().unwrap();
+        let to = if from == "1.0" { "2.0" } else { "1.0" };
+        if !trial(&stage, &from, to, line, fault) {
+            return line - 1;
+        }
+        line += 1;
+    }
+}
+
+/// Whether the journal had that many lines.
+fn trial(stage: &Stage, from: &str, to: &str, line: u64, fault: Fault) -> bool {
+    let at = format!("{fault:?} at line {line}, {from} -> {to}");
+    let mut operator = stage.start(&["deploy", "local", to, "--yes", "--pause-at", &line.to_string()]);
+    let mut agent = None;
+    common::wait_for(&at, SOON, || {
+        agent = stage.stopped_agent(Duration::from_millis(20));
+        agent.is_some() || operator.try_wait().unwrap().is_some()
+    });
+    let Some(agent) = agent else {
+        let ended = finish(operator);
+        assert_eq!(ended.code, 0, "{at}: {}", ended.all());
+        return false;
+    };
+    let supervisor = stage.supervisor_pid().unwrap_or_else(|| panic!("{at}: no supervisor"));
+    match fault {
+        Fault::KillAgent => signal(agent, "KILL"),
+        Fault::KillSupervisor => signal(supervisor, "KILL"),
+        Fault::KillOperator => signal(operator.id(), "KILL"),
+        Fault::KillAll => {
+            // The agent first: when its parent dies, the kernel wakes a stopped one.
+            signal(agent, "KILL");
+            signal(supervisor, "KILL");
+            signal(operator.id(), "KILL");
+        }
+        Fault::SignalAgent(name) => signal(agent, name),
+        Fault::SignalOperator(name) => signal(operator.id(), name),
+    }
+    if matches!(fault, Fault::SignalOperator("INT")) {
+        // The wish must be on its way before the agent goes on.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    signal(agent, "CONT");
+    let ended = finish(operator);
+    wait_for_agent(stage, agent, &at);
+    let after = format!("{at}\noperator: {}", ended.all());
+    check_codes(fault, ended.code, &after);
+
+    // Whatever happened: the status can be asked and is true.
+    let status = stage.status();
+    let live = status["live"]["version"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{after}\nnothing live: {status:#}"))
+        .to_owned();
+    assert!(live == from || live == to, "{after}: live is {live}");
+    let unfinished = !status["unfinished"].is_null();
+    if matches!(fault, Fault::KillAgent | Fault::KillAll) {
+        assert!(unfinished || line_is_last(&status, to), "{after}\n{status:#}");
+    } else {
+        assert!(!unfinished, "{after}\n{status:#}");
+    }
+    // A whole release answers, unless the restart's pause was cut off by a dead agent: then requests wait in the
+    // held socket, and the next command ends that.
+    if !(unfinished && status["maintenance"]["is"] == "on") {
+        let served = stage.served().unwrap_or_else(|why| panic!("{after}\nnot served: {why}\n{status:#}"));
+        assert!(served == from || served == to, "{after}: {served}");
+        if !unfinished {
+            assert_eq!(served, live, "{after}\n{status:#}");
+        }
+    }
+
+    stage.check_next_deploy(to, &after);
+    true
+}
+
+/// The operation had ended when its agent died.
+fn line_is_last(status: &serde_json::Value, to: &str) -> bool {
+    status["live"]["version"] == to
+}
+
+fn wait_for_agent(stage: &Stage, agent: u32, at: &str) {
+    common::wait_for(&format!("{at}: the agent ends"), SOON, || {
+        matches!(common::state(agent), None | Some('Z'))
+    });
+    let _ = stage;
+}
+
+fn check_codes(fault: Fault, code: i32, after: &str) {
+    let allowed: &[i32] = match fault {
+        // It lost its connection: nothing it can promise.
+        Fault::KillAgent => &[1],
+        Fault::KillSupervisor => &[0, 3],
+        Fault::KillOperator => &[-1],
+        // It may see its agent go before it goes itself.
+        Fault::KillAll => &[-1, 1],
+        // Told to end, the agent goes back; past the point of no return it goes on.
+        Fault::SignalAgent("INT" | "TERM") => &[0, 3],
+        // A hang-up is for its terminal, which it has not.
+        Fault::SignalAgent("HUP") => &[0],
+        Fault::SignalOperator("INT") => &[0, 3],
+        Fault::SignalAgent(_) | Fault::SignalOperator(_) => &[0, 1],
+    };
+    assert!(allowed.contains(&code), "{after}");
+}
+
+fn told(name: &str, lines: u64) {
+    println!("crash matrix: {name}: {lines} journal lines x 1 fault");
+    assert!(lines > 20, "{name}: only {lines} lines were tried");
+}
+
+macro_rules! matrices {
+    ($($name:ident: $process:expr, $fault:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            told(stringify!($name), matrix($process, $fault));
+        }
+    )*};
+}
+
+matrices! {
+    handover_agent_killed: HANDOVER, Fault::KillAgent;
+    handover_supervisor_killed: HANDOVER, Fault::KillSupervisor;
+    handover_operator_killed: HANDOVER, Fault::KillOperator;
+    handover_all_killed: HANDOVER, Fault::KillAll;
+    handover_agent_term: HANDOVER, Fault::SignalAgent("TERM");
+    handover_agent_int: HANDOVER, Fault::SignalAgent("INT");
+    handover_agent_hup: HANDOVER, Fault::SignalAgent("HUP");
+    handover_operator_int: HANDOVER, Fault::SignalOperator("INT");
+    handover_operator_term: HANDOVER, Fault::SignalOperator("TERM");
+    handover_operator_hup: HANDOVER, Fault::SignalOperator("HUP");
+    restart_agent_killed: RESTART, Fault::KillAgent;
+    restart_supervisor_killed: RESTART, Fault::KillSupervisor;
+    restart_operator_killed: RESTART, Fault::KillOperator;
+    restart_all_killed: RESTART, Fault::KillAll;
+    restart_agent_term: RESTART, Fault::SignalAgent("TERM");
+    restart_operator_int: RESTART, Fault::SignalOperator("INT");
+}
