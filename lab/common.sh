@@ -56,11 +56,16 @@ nspawn_of() {
     pid=$(cat "$(of "$1")/pid" 2> /dev/null) || return 1
     # The number may be another process's by now.
     [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = systemd-nspawn ] || return 1
-    tr '\0' '\n' < "/proc/$pid/cmdline" 2> /dev/null | grep -qxF -- "--directory=$(of "$1")/root" || return 1
+    ps -ww -o args= -p "$pid" | grep -qF -- " --directory=$(of "$1")/root " || return 1
     echo "$pid"
 }
 
-is_up() { nspawn_of "$1" > /dev/null; }
+# Whether a host is switched on; between two boots it is, though there is no nspawn.
+is_up() {
+    local pid
+    pid=$(cat "$(of "$1")/power" 2> /dev/null) || return 1
+    ps -o args= -p "$pid" | grep -qE "/boot $1\$"
+}
 
 # The first process of a host, as this machine numbers it. A reboot gives another.
 leader_of() {
@@ -74,19 +79,22 @@ must_be_up() {
     is_up "$1" || fail "host \`$1\` is not up" "\`lab/up $1\` starts it"
 }
 
+has_leader() { leader_of "$1" > /dev/null; }
+
 # Runs a command as root in a host, without ssh.
 inside() {
     local name=$1 leader
     shift
-    leader=$(leader_of "$name") || return 1
+    # It may be between two boots.
+    within 5 has_leader "$name" && leader=$(leader_of "$name") || return 1
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
-        nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup --root --wd=/ -- "$@"
+        nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup --root --wd -- "$@"
 }
 
 # This machine's end of a host's link, as systemd-nspawn names it.
 link_of() { printf 'vb-%s' "$1"; }
 
-# Waits until a command succeeds. For at most so many seconds.
+# Waits until a command succeeds, for at most so many seconds.
 within() {
     local seconds=$1 end
     shift
@@ -100,12 +108,14 @@ within() {
 # Whether the lab's user gets in by ssh: the host's own systemd lets nobody in before it has started everything.
 lets_in() { "$LAB/ssh" -o ConnectTimeout=2 -o BatchMode=yes "$1" true < /dev/null > /dev/null 2>&1; }
 
+# Waits for a host that is starting. What its last life left failed is no business of this one: only a host that was
+# just made must have nothing failed.
 wait_until_up() {
     local name=$1 state
     within "$UP_WITHIN" lets_in "$name" || fail "host \`$name\` is not up after $UP_WITHIN s" \
         "its console: $(of "$name")/console" "$(tail -n 5 "$(of "$name")/console" 2> /dev/null)"
     state=$(inside "$name" timeout "$UP_WITHIN" systemctl is-system-running --wait 2>&1 || true)
-    [ "$state" = running ] || fail "host \`$name\` has started, and is \`$state\`, not \`running\`" \
+    [ "$state" = running ] || [ "${2:-}" != new ] || fail "host \`$name\` has started, and is \`$state\`, not \`running\`" \
         "$(inside "$name" systemctl list-units --failed --plain --no-legend 2>&1 || true)"
 }
 
@@ -121,11 +131,22 @@ cgroup_roots() {
     return 0
 }
 
+# Ends whatever of a host still runs: its system survives a systemd-nspawn that was killed.
+end_leftovers() {
+    local root pid
+    for root in $(cgroup_roots); do
+        [ -d "$root/pintail-lab/$1" ] || continue
+        while read -r pid; do
+            kill -KILL "$pid" 2> /dev/null || true
+        done < <(find "$root/pintail-lab/$1" -name cgroup.procs -exec cat {} + 2> /dev/null)
+    done
+}
+
 drop_cgroups() {
     local root
     for root in $(cgroup_roots); do
         [ -d "$root/pintail-lab/$1" ] || continue
-        find "$root/pintail-lab/$1" -depth -type d -exec rmdir {} + 2> /dev/null || true
+        find "$root/pintail-lab/$1" -depth -type d -exec rmdir {} + 2> /dev/null || return 1
         rmdir "$root/pintail-lab" 2> /dev/null || true
     done
 }
@@ -159,18 +180,31 @@ drop_disk() {
 # Ends a host's every process at once, as a power cut does, and waits for the end. What it had not synced stays in this
 # machine's memory and so is not lost: only `crash between two writes` is honest here, not `loss of the disk's cache`.
 power_off() {
-    local name=$1 nspawn leader
-    nspawn=$(nspawn_of "$name") || return 0
-    # Without its first process the kernel kills all others of it. nspawn sees that and goes.
-    if leader=$(leader_of "$name"); then kill -KILL "$leader" 2> /dev/null || true; else kill -KILL "$nspawn"; fi
-    if ! within "$DOWN_WITHIN" gone "$nspawn"; then
-        kill -KILL "$nspawn" 2> /dev/null || true
-        within "$DOWN_WITHIN" gone "$nspawn" || fail "host \`$name\` does not end" "systemd-nspawn has pid $nspawn"
+    local name=$1 power nspawn leader
+    rm -f "$(of "$name")/on"
+    if ! is_up "$name"; then
+        clear_away "$name"
+        return
     fi
-    rm -f "$(of "$name")/pid"
-    # nspawn takes its link away itself, unless it was killed.
-    ip link delete "$(link_of "$name")" 2> /dev/null || true
-    drop_cgroups "$name"
+    power=$(cat "$(of "$name")/power")
+    # Without its first process the kernel kills all others of it. nspawn sees that and goes.
+    if leader=$(leader_of "$name"); then
+        kill -KILL "$leader" 2> /dev/null || true
+    elif nspawn=$(nspawn_of "$name"); then
+        kill -KILL "$nspawn" 2> /dev/null || true
+    fi
+    if ! within "$DOWN_WITHIN" gone "$power"; then
+        nspawn=$(nspawn_of "$name") && kill -KILL "$nspawn" 2> /dev/null
+        within "$DOWN_WITHIN" gone "$power" || fail "host \`$name\` does not end" "its console: $(of "$name")/console"
+    fi
+    clear_away "$name"
+}
+
+# Takes away what a host leaves that did not end as it should.
+clear_away() {
+    end_leftovers "$1"
+    ip link delete "$(link_of "$1")" 2> /dev/null || true
+    within 5 drop_cgroups "$1" || say "a cgroup of \`$1\` stays"
 }
 
 gone() {
