@@ -9,6 +9,7 @@ use pintail_core::name::ReleaseName;
 use pintail_core::observed::{
     Current, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
 };
+use pintail_core::wire::Trouble;
 use serde::Serialize;
 
 /// The format of `status --json`: `docs/formats/status.md`.
@@ -26,7 +27,15 @@ struct Document {
 #[derive(Serialize)]
 struct TargetStatus {
     target: String,
-    hosts: Vec<HostStatus>,
+    hosts: Vec<Told>,
+}
+
+/// What a host says of itself, or why it can't.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Told {
+    There(Box<HostStatus>),
+    Gone { host: String, unreachable: Trouble },
 }
 
 #[derive(Serialize)]
@@ -82,21 +91,70 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
     };
     let mut targets = Vec::new();
     for name in names {
-        let hosts = operator.observe(project.target(&name)?)?;
-        let hosts = hosts.into_iter().map(|host| status(host.session.host(), host.observed)).collect();
+        let target = project.target(&name)?;
+        let reached = operator.observe_each(target);
+        let mut hosts: Vec<Told> = target
+            .hosts
+            .iter()
+            .zip(reached)
+            .map(|(address, reached)| match reached {
+                Ok(host) => Told::There(Box::new(status(host.session.host(), host.observed))),
+                Err(unreachable) => Told::Gone { host: address.to_string(), unreachable },
+            })
+            .collect();
+        tell_who_is_behind(&mut hosts);
         targets.push(TargetStatus { target: name, hosts });
     }
+    let gone = targets.iter().flat_map(|target| &target.hosts).any(|told| matches!(told, Told::Gone { .. }));
     let document = Document { format: FORMAT, app: project.config.name.to_string(), targets };
     if args.json {
         screen::print_document(&document);
     } else {
         for target in &document.targets {
             for host in &target.hosts {
-                screen::print(shown(&target.target, host).trim_end());
+                match host {
+                    Told::There(host) => screen::print(shown(&target.target, host).trim_end()),
+                    Told::Gone { host, unreachable } => {
+                        screen::print(&out_of_reach(&target.target, host, unreachable))
+                    }
+                }
             }
         }
     }
-    Ok(Exit::Done)
+    Ok(if gone { Exit::Refused } else { Exit::Done })
+}
+
+fn out_of_reach(target: &str, host: &str, why: &Trouble) -> String {
+    let hint = why.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    format!("{target}  {host}\n  OUT OF REACH  {}: {}{hint}", why.what, why.why)
+}
+
+/// Hosts of a target that serve another release than the one that came last are told so.
+fn tell_who_is_behind(hosts: &mut [Told]) {
+    // Ages, not moments: hosts' clocks differ.
+    let live = |told: &Told| match told {
+        Told::There(host) => host.live.as_ref().map(|live| {
+            let age_ms = live.since_ms.map_or(u64::MAX, |since| host.now_ms.saturating_sub(since));
+            (age_ms, live.release.clone(), host.host.clone())
+        }),
+        Told::Gone { .. } => None,
+    };
+    let Some((_, newest, there)) = hosts.iter().filter_map(live).min_by_key(|(age_ms, ..)| *age_ms) else {
+        return;
+    };
+    for told in hosts {
+        let Told::There(host) = told else { continue };
+        if host.running.is_some() {
+            continue;
+        }
+        let serves = match &host.live {
+            Some(live) if live.release == newest => continue,
+            Some(live) => live.version.clone(),
+            None => "nothing".to_owned(),
+        };
+        let version = newest.version();
+        host.drift.push(format!("is behind: it serves {serves}, and {version} is live on `{there}`; `pintail deploy` catches it up"));
+    }
 }
 
 fn status(host: &str, observed: Observed) -> HostStatus {

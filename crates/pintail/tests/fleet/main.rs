@@ -1,6 +1,7 @@
 //! Real hosts by ssh: a fleet goes to the new release together, or back together, whatever happens to whom.
 
 #![allow(
+    unreachable_pub,
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "tests start programs by hand, and say how much was tried"
