@@ -14,8 +14,8 @@ OPERATOR=10.77.0.1
 # the address that all others have in their tables.
 BRIDGE_MAC=02:50:69:6e:74:01
 
-ALL=(web1 web2 runit1 daemontools1 db1)
-declare -A ADDRESS=([web1]=10.77.0.11 [web2]=10.77.0.12 [runit1]=10.77.0.21 [daemontools1]=10.77.0.31 [db1]=10.77.0.41)
+ALL=(web1 web2 web3 runit1 daemontools1 db1)
+declare -A ADDRESS=([web1]=10.77.0.11 [web2]=10.77.0.12 [web3]=10.77.0.13 [runit1]=10.77.0.21 [daemontools1]=10.77.0.31 [db1]=10.77.0.41)
 
 # Bounds, in seconds. A host is up in 5 to 15 on a machine that does little else.
 UP_WITHIN=90

@@ -1,21 +1,23 @@
 //! A conversation with one host's agent: one connection for everything.
 
-use crate::transport::Transport;
+use crate::transport::{Said, Transport};
 use pintail_core::digest::Digest;
 use pintail_core::history::Deployment;
 use pintail_core::observed::Observed;
 use pintail_core::plan::HostPlan;
 use pintail_core::wire::frame;
-use pintail_core::wire::{Ask, DATA_PIECE, FORMAT, Finding, Hello, Progress, Say, Trouble};
+use pintail_core::wire::{Ask, DATA_PIECE, FORMAT, Finding, Hello, Progress, Say, Trouble, Wait};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::{Child, ChildStdin};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the operator's own wishes are looked at while the host is silent.
-const GLANCE: Duration = Duration::from_millis(50);
+const GLANCE: Duration = Duration::from_millis(20);
+/// How often a host is told that its operator is there.
+const HERE_EVERY: Duration = Duration::from_secs(2);
 /// How long an agent may take to say hello and to answer what takes no time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Frames read ahead: bounds what a chatty host can make us hold.
@@ -27,6 +29,29 @@ pub struct Session {
     asks: Option<ChildStdin>,
     said: Receiver<io::Result<Say>>,
     agent: Child,
+    /// What the other side complained of outside the conversation.
+    complaints: Said,
+    /// Whether a host of the target has been told to make the release visible.
+    begun: bool,
+    /// The last trouble was the host's own refusal.
+    refused: bool,
+}
+
+/// Why something asked for has no end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// It was refused, and nothing was changed.
+    Refused(Trouble),
+    /// The connection was lost, and the host goes on by itself.
+    Lost(Trouble),
+}
+
+impl From<Broken> for Trouble {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Refused(trouble) | Broken::Lost(trouble) => trouble,
+        }
+    }
 }
 
 /// What is heard while something runs on a host.
@@ -62,8 +87,14 @@ pub enum End {
 pub enum Wish {
     /// That it goes on.
     GoOn,
+    /// That the host is told: the release is being made visible somewhere.
+    Begun,
+    /// That it goes on behind this wait.
+    Pass(Wait),
     /// That it is undone.
     Abort,
+    /// That it is undone, because another host failed.
+    AbortForAnother,
     /// To hang up, and leave it to the host.
     HangUp,
 }
@@ -74,15 +105,12 @@ impl Session {
     /// # Errors
     /// It can't be started, says nothing in time, or speaks another format.
     pub fn connect(host: &str, transport: &Transport, root: &Path, pintail: &str) -> Result<Self, Trouble> {
-        let mut agent = transport.start(root)?;
+        let pipe = transport.open(root)?;
         let cannot = || format!("cannot talk to the agent on `{host}`");
-        let (Some(asks), Some(output)) = (agent.stdin.take(), agent.stdout.take()) else {
-            return Err(Trouble::new(cannot(), "it has no pipe"));
-        };
         let (sender, said) = sync_channel(READ_AHEAD);
         let (greeting, greeted) = sync_channel(1);
         std::thread::spawn(move || {
-            let mut from = BufReader::new(output);
+            let mut from = pipe.from;
             let hello =
                 frame::receive(&mut from).and_then(|frame| frame.ok_or(io::ErrorKind::UnexpectedEof.into()));
             let _ = greeting.send(hello.and_then(|frame| frame.value::<Hello>()));
@@ -92,9 +120,17 @@ impl Session {
                 }
             }
         });
-        let mut session = Self { host: host.to_owned(), asks: Some(asks), said, agent };
+        let mut session = Self {
+            host: host.to_owned(),
+            asks: Some(pipe.to),
+            said,
+            agent: pipe.child,
+            complaints: pipe.said,
+            begun: false,
+            refused: false,
+        };
         let hello = match greeted.recv_timeout(ANSWER_WITHIN) {
-            Ok(hello) => hello.map_err(|error| Trouble::new(cannot(), error))?,
+            Ok(hello) => hello.map_err(|error| Trouble::new(cannot(), session.complained(&error)))?,
             Err(_) => return Err(Trouble::new(cannot(), "it says nothing")),
         };
         if hello.format != FORMAT {
@@ -120,8 +156,17 @@ impl Session {
         sent.map_err(|error| self.lost(&error))
     }
 
+    /// `why`, and the last that ssh or the agent said beside the conversation.
+    fn complained(&self, why: &dyn std::fmt::Display) -> String {
+        let said = self.complaints.text();
+        match said.lines().map(str::trim).rfind(|line| !line.is_empty()) {
+            Some(last) => format!("{why}\n  {last}"),
+            None => why.to_string(),
+        }
+    }
+
     fn lost(&self, why: &dyn std::fmt::Display) -> Trouble {
-        Trouble::new(format!("lost the connection to `{}`", self.host), why)
+        Trouble::new(format!("lost the connection to `{}`", self.host), self.complained(why))
             .hint("what it had begun goes on there; `pintail attach` watches it, `pintail status` tells")
     }
 
@@ -168,8 +213,21 @@ impl Session {
     /// `artifact` is where the bytes are that the host may lack. `wish` is asked all the while.
     ///
     /// # Errors
-    /// It was refused, and nothing was changed; or the connection was lost, and the host goes on by itself.
+    /// [`Broken`].
     pub fn follow(
+        &mut self,
+        ask: &Ask,
+        artifact: Option<&Path>,
+        heard: &mut dyn FnMut(Heard),
+        wish: &mut dyn FnMut() -> Wish,
+        by: &str,
+    ) -> Result<End, Broken> {
+        self.converse(ask, artifact, heard, wish, by).map_err(|trouble| {
+            if std::mem::take(&mut self.refused) { Broken::Refused(trouble) } else { Broken::Lost(trouble) }
+        })
+    }
+
+    fn converse(
         &mut self,
         ask: &Ask,
         artifact: Option<&Path>,
@@ -180,7 +238,12 @@ impl Session {
         self.ask(ask)?;
         let mut aborted = false;
         let mut waiting = None;
+        let mut here = Instant::now();
         loop {
+            if here.elapsed() >= HERE_EVERY {
+                here = Instant::now();
+                self.ask(&Ask::Here { begun: self.begun })?;
+            }
             let next = waiting.take().map_or_else(|| self.said.recv_timeout(GLANCE), Ok);
             match next {
                 Ok(Ok(Say::Want { digest, from })) => waiting = self.bring(&digest, from, artifact, wish)?,
@@ -195,10 +258,16 @@ impl Session {
             }
             match wish() {
                 Wish::GoOn => {}
-                Wish::Abort if aborted => {}
-                Wish::Abort => {
+                Wish::Begun => {
+                    self.begun = true;
+                    self.ask(&Ask::Here { begun: true })?;
+                }
+                Wish::Pass(wait) => self.ask(&Ask::Pass { wait })?,
+                Wish::Abort | Wish::AbortForAnother if aborted => {}
+                wish @ (Wish::Abort | Wish::AbortForAnother) => {
                     aborted = true;
-                    self.ask(&Ask::Abort { by: by.to_owned() })?;
+                    let for_another = wish == Wish::AbortForAnother;
+                    self.ask(&Ask::Abort { by: by.to_owned(), for_another })?;
                 }
                 Wish::HangUp => {
                     self.asks = None;
@@ -208,7 +277,7 @@ impl Session {
         }
     }
 
-    fn hear(&self, said: Say, heard: &mut dyn FnMut(Heard)) -> Result<Option<End>, Trouble> {
+    fn hear(&mut self, said: Say, heard: &mut dyn FnMut(Heard)) -> Result<Option<End>, Trouble> {
         match said {
             Say::Began { id, plan } => heard(Heard::Began(id, plan)),
             Say::Progress { progress } => heard(Heard::Progress(progress)),
@@ -216,7 +285,10 @@ impl Session {
             Say::Ended { deployment } => return Ok(Some(End::Deployment(Box::new(deployment)))),
             Say::Exited { code } => return Ok(Some(End::Exited(code))),
             Say::Done { told } => return Ok(Some(End::Done(told))),
-            Say::Refused { trouble } => return Err(trouble),
+            Say::Refused { trouble } => {
+                self.refused = true;
+                return Err(trouble);
+            }
             Say::Observed { .. } | Say::Examined { .. } | Say::Want { .. } => {}
         }
         Ok(None)

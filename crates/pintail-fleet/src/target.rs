@@ -1,13 +1,15 @@
-//! A target's hosts: asked, planned for, and led through their plans.
+//! A target's hosts: connected, asked and planned for.
 
-use crate::session::{End, Heard, Session, Wish};
+use crate::each::on_all;
+use crate::image::Image;
+use crate::session::Session;
 use crate::transport::{Transport, host_name};
-use pintail_core::config::Target;
-use pintail_core::history::Deployment;
+use pintail_core::config::{HostAddress, Target};
 use pintail_core::observed::Observed;
-use pintail_core::plan::{self, Desired, HostPart, HostPlan, Plan};
-use pintail_core::wire::{Ask, Trouble};
-use std::path::{Path, PathBuf};
+use pintail_core::plan::{self, Desired, HostPart, Plan};
+use pintail_core::wire::Trouble;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Who operates, with what.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Operator {
 
 /// One host of a target, connected.
 pub struct Host {
+    /// Where it is.
+    pub address: HostAddress,
     /// The conversation.
     pub session: Session,
     /// What it was when asked.
@@ -31,30 +35,84 @@ pub struct Host {
 }
 
 impl Operator {
-    /// Connects to every host of `target`, without asking anything yet.
-    ///
-    /// # Errors
-    /// One can't be reached.
-    pub fn connect(&self, target: &Target) -> Result<Vec<Session>, Trouble> {
-        let root = self.folder.join(&target.root);
-        let connect = |host| {
-            let transport = Transport::to(host, &self.program)?;
-            Session::connect(&host_name(host), &transport, &root, &self.version)
-        };
-        target.hosts.iter().map(connect).collect()
+    /// Connects to every host of `target` at once, without asking anything yet; in the target's order.
+    pub fn connect_each(&self, target: &Target) -> Vec<Result<Session, Trouble>> {
+        let image = Arc::new(Image::of(&self.program));
+        on_all(&target.hosts, |host| self.connect_to(target, host, &image))
     }
 
-    /// Connects to every host of `target` and asks what it is: one connection and one question each.
+    /// Connects to every host of `target`.
     ///
     /// # Errors
-    /// One can't be reached, or can't tell.
-    pub fn observe(&self, target: &Target) -> Result<Vec<Host>, Trouble> {
-        let ask = |mut session: Session| {
-            let observed = session.observe()?;
-            Ok(Host { session, observed })
-        };
-        self.connect(target)?.into_iter().map(ask).collect()
+    /// What is wrong with every one that can't be reached.
+    pub fn connect(&self, target: &Target) -> Result<Vec<Session>, Trouble> {
+        all(self.connect_each(target))
     }
+
+    /// Connects anew to one host.
+    ///
+    /// # Errors
+    /// It can't be reached.
+    pub fn connect_again(&self, target: &Target, host: &HostAddress) -> Result<Session, Trouble> {
+        self.connect_to(target, host, &Arc::new(Image::of(&self.program)))
+    }
+
+    fn connect_to(
+        &self,
+        target: &Target,
+        host: &HostAddress,
+        image: &Arc<Image>,
+    ) -> Result<Session, Trouble> {
+        let root = self.folder.join(&target.root);
+        let transport = Transport::to(host, &self.program, image);
+        Session::connect(&host_name(host), &transport, &root, &self.version)
+    }
+
+    /// Connects to every host of `target` at once and asks what it is: one connection and one question each.
+    pub fn observe_each(&self, target: &Target) -> Vec<Result<Host, Trouble>> {
+        let image = Arc::new(Image::of(&self.program));
+        on_all(&target.hosts, |host| {
+            let mut session = self.connect_to(target, host, &image)?;
+            let observed = session.observe()?;
+            Ok(Host { address: host.clone(), session, observed })
+        })
+    }
+
+    /// As [`Operator::observe_each`], where every host is needed.
+    ///
+    /// # Errors
+    /// What is wrong with every one that can't be reached, or can't tell.
+    pub fn observe(&self, target: &Target) -> Result<Vec<Host>, Trouble> {
+        all(self.observe_each(target))
+    }
+}
+
+/// All of them, or all that is wrong: who has to mend three hosts should not need three tries.
+fn all<T>(each: Vec<Result<T, Trouble>>) -> Result<Vec<T>, Trouble> {
+    let (mut good, mut troubles) = (Vec::new(), Vec::new());
+    for one in each {
+        match one {
+            Ok(one) => good.push(one),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    match troubles.len() {
+        0 => Ok(good),
+        1 => Err(troubles.remove(0)),
+        many => Err(several(many, &troubles)),
+    }
+}
+
+/// Many troubles as one.
+pub fn several(of: usize, troubles: &[Trouble]) -> Trouble {
+    let lines: Vec<String> = troubles
+        .iter()
+        .map(|trouble| {
+            let hint = trouble.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+            format!("{}: {}{hint}", trouble.what, trouble.why.lines().next().unwrap_or_default())
+        })
+        .collect();
+    Trouble::new(format!("{of} hosts can't be used"), lines.join("\n  "))
 }
 
 /// The plan that brings `hosts` to what `desired` says.
@@ -73,33 +131,4 @@ pub fn plan(desired: Desired<'_>, hosts: &[Host]) -> Result<Plan, Trouble> {
         target: desired.target.name.clone(),
         hosts: hosts.iter().map(part).collect::<Result<_, Trouble>>()?,
     })
-}
-
-/// What an operation on one host needs beside its plan.
-pub struct Errand<'a> {
-    /// Who asks.
-    pub by: &'a str,
-    /// Where the artifact's bytes are.
-    pub artifact: Option<&'a Path>,
-    /// For trials: see [`Ask::Execute`].
-    pub pause_at: Option<u64>,
-}
-
-/// Runs `plan` on the host of `session`.
-///
-/// # Errors
-/// It was refused and nothing was changed, or the connection was lost.
-pub fn run(
-    session: &mut Session,
-    plan: &HostPlan,
-    errand: &Errand<'_>,
-    heard: &mut dyn FnMut(Heard),
-    wish: &mut dyn FnMut() -> Wish,
-) -> Result<Deployment, Trouble> {
-    let ask =
-        Ask::Execute { plan: Box::new(plan.clone()), by: errand.by.to_owned(), pause_at: errand.pause_at };
-    match session.follow(&ask, errand.artifact, heard, wish, errand.by)? {
-        End::Deployment(deployment) => Ok(*deployment),
-        other => Err(Trouble::new("cannot understand the agent", format!("{other:?}"))),
-    }
 }

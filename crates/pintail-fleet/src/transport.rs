@@ -1,50 +1,178 @@
 //! How an agent is reached. Over each transport it is the same agent, spoken to over a pipe.
 
+use crate::image::Image;
+use crate::ssh;
 use pintail_core::config::HostAddress;
 use pintail_core::wire::Trouble;
 use pintail_os::program::Program;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How long a login may take: somebody may have to type a passphrase or touch a key.
+const LOGIN_WITHIN: Duration = Duration::from_secs(120);
+/// How often a host that hung up before the login is tried again: sshd drops some of many who come at once
+/// (`MaxStartups`).
+const CROWDED_TRIES: u32 = 5;
+/// What is waited between two tries, times their number, and half as much again by chance.
+const CROWDED_PAUSE: Duration = Duration::from_millis(300);
+/// Bytes kept of what the other side says on standard error.
+const SAID_MAX: usize = 16 << 10;
 
 /// A way to a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Transport {
     /// This machine: the agent is this very program, started as a child.
     Local {
         /// The program.
         program: PathBuf,
     },
+    /// A host by the system's ssh.
+    Ssh {
+        /// What ssh takes.
+        address: String,
+        /// This program, for a host that lacks it.
+        image: Arc<Image>,
+    },
+}
+
+/// An agent that is spoken to.
+pub struct Pipe {
+    /// What it hears.
+    pub to: ChildStdin,
+    /// What it says.
+    pub from: BufReader<ChildStdout>,
+    /// The process here.
+    pub child: Child,
+    /// What it complained of.
+    pub said: Said,
+}
+
+/// What was said on standard error, its last bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    /// As text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().map(|said| said.clone()).unwrap_or_default()).into_owned()
+    }
+
+    fn keep(&self, mut errors: ChildStderr) -> std::thread::JoinHandle<()> {
+        let kept = self.0.clone();
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count @ 1..) = errors.read(&mut piece) {
+                let Ok(mut kept) = kept.lock() else { return };
+                kept.extend_from_slice(&piece[..count]);
+                let excess = kept.len().saturating_sub(SAID_MAX);
+                kept.drain(..excess);
+            }
+        })
+    }
 }
 
 impl Transport {
-    /// The way to `host`; `program` is this program.
-    ///
-    /// # Errors
-    /// The host can't be reached by this Pintail.
-    pub fn to(host: &HostAddress, program: &Path) -> Result<Self, Trouble> {
+    /// The way to `host`; `program` is this program, `image` its bytes.
+    pub fn to(host: &HostAddress, program: &Path, image: &Arc<Image>) -> Self {
         match host {
-            HostAddress::Local => Ok(Self::Local { program: program.to_path_buf() }),
-            HostAddress::Ssh(address) => Err(Trouble::new(
-                format!("cannot reach `{address}`"),
-                "this Pintail deploys to this machine only",
-            )
-            .hint("name the host `local`, and run Pintail there")),
+            HostAddress::Local => Self::Local { program: program.to_path_buf() },
+            HostAddress::Ssh(address) => Self::Ssh { address: address.clone(), image: image.clone() },
         }
     }
 
     /// Starts the agent for `root` there.
     ///
     /// # Errors
-    /// It can't be started.
-    pub fn start(&self, root: &Path) -> Result<Child, Trouble> {
+    /// The host can't be reached, or the agent can't be started there.
+    pub fn open(&self, root: &Path) -> Result<Pipe, Trouble> {
         match self {
             Self::Local { program } => {
-                Program::new(program).args(["agent", "--root"]).args([root]).talk().map_err(|error| {
-                    Trouble::new(format!("cannot start the agent `{}`", program.display()), error)
-                })
+                let agent = Program::new(program).args(["agent", "--root"]).args([root]);
+                let cannot =
+                    |error| Trouble::new(format!("cannot start the agent `{}`", program.display()), error);
+                let mut child = agent.talk().map_err(cannot)?;
+                let (to, from) = ends(&mut child).map_err(cannot)?;
+                Ok(Pipe { to, from, child, said: Said::default() })
+            }
+            Self::Ssh { address, image } => {
+                let client = ssh::client();
+                let program = ssh::command(&client, address, image, root)
+                    .map_err(|error| Trouble::new(format!("cannot reach `{address}`"), error))?;
+                for attempt in 1..CROWDED_TRIES {
+                    match enter(&program, address, image) {
+                        Err((said, _)) if ssh::is_crowded(&said) => std::thread::sleep(pause(attempt)),
+                        other => return other.map_err(|(_, trouble)| trouble),
+                    }
+                }
+                enter(&program, address, image).map_err(|(_, trouble)| trouble)
             }
         }
     }
+}
+
+fn ends(child: &mut Child) -> io::Result<(ChildStdin, BufReader<ChildStdout>)> {
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(to), Some(from)) => Ok((to, BufReader::new(from))),
+        _ => Err(io::Error::other("it has no pipe")),
+    }
+}
+
+/// By chance, so that those who were dropped together do not come again together.
+fn pause(attempt: u32) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    let chance = RandomState::new().hash_one(attempt);
+    let base = CROWDED_PAUSE * attempt;
+    base + Duration::from_micros(chance % (base.as_micros() as u64 / 2).max(1))
+}
+
+/// Logs in and waits until the agent is about to speak. What ssh said comes with the trouble.
+fn enter(program: &Program, address: &str, image: &Arc<Image>) -> Result<Pipe, (String, Trouble)> {
+    let plain = |error: io::Error| (String::new(), Trouble::new(format!("cannot reach `{address}`"), error));
+    let mut child = program.talk_and_hear().map_err(plain)?;
+    let said = Said::default();
+    let listener = child.stderr.take().map(|errors| said.keep(errors));
+    let (mut to, mut from) = ends(&mut child).map_err(plain)?;
+    let (sender, entered) = sync_channel(1);
+    let image = image.clone();
+    std::thread::spawn(move || {
+        let ended = ssh::log_in(&mut from, &mut to, &image);
+        let _ = sender.send((ended, to, from));
+    });
+    let why = match entered.recv_timeout(LOGIN_WITHIN) {
+        Ok((Ok(()), to, from)) => return Ok(Pipe { to, from, child, said }),
+        Ok((Err(why), ..)) => why,
+        Err(_) => io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("its login did not end within {} s", LOGIN_WITHIN.as_secs()),
+        ),
+    };
+    // It has ended by itself, or has nothing more to say to us.
+    let code = wait_or_kill(&mut child);
+    if let Some(listener) = listener {
+        let _ = listener.join();
+    }
+    let text = said.text();
+    let trouble = ssh::trouble(address, &text, code, &why);
+    Err((text, trouble))
+}
+
+/// How long ssh may take to end once its other side did.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+
+fn wait_or_kill(child: &mut Child) -> Option<i32> {
+    let until = std::time::Instant::now() + ENDS_WITHIN;
+    while std::time::Instant::now() < until {
+        if let Ok(Some(status)) = child.try_wait() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    child.wait().ok().and_then(|status| status.code())
 }
 
 /// What the operator calls a host.

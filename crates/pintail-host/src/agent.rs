@@ -5,7 +5,7 @@ mod logs;
 mod mouth;
 mod watch;
 
-use crate::hands::Ear;
+use crate::hands::{Ear, Word};
 use crate::journal;
 use crate::observe::observe;
 use crate::operation::{self, Place};
@@ -16,7 +16,7 @@ use pintail_core::digest::Digest;
 use pintail_core::layout::Layout;
 use pintail_core::plan::{HostPlan, Lost};
 use pintail_core::wire::frame::{self, Frame};
-use pintail_core::wire::{Ask, FORMAT, Hello, Progress, Say, Trouble};
+use pintail_core::wire::{Ask, FORMAT, Hello, Progress, Say, Trouble, Wait};
 use pintail_os::program::{Ended, Program, Stream};
 use pintail_os::signals;
 use std::cell::RefCell;
@@ -160,9 +160,9 @@ impl Agent<'_> {
             Ask::Execute { plan, by, pause_at } => self.execute(&plan, &by, pause_at),
             Ask::Resume { undo, by } => self.resume(undo, &by),
             Ask::Attach => watch::attach(self),
-            Ask::Abort { by } => self.abort(&by),
+            Ask::Abort { by, .. } => self.abort(&by),
             // They belong to an operation that has ended meanwhile.
-            Ask::Data { .. } | Ask::DataEnd => Ok(()),
+            Ask::Data { .. } | Ask::DataEnd | Ask::Here { .. } | Ask::Pass { .. } => Ok(()),
             Ask::Maintenance { on, long, by } => self.maintenance(on, long, &by),
             Ask::Settings { changes } => self.settings(&changes),
             Ask::Run { argv } => self.run(&argv),
@@ -182,7 +182,7 @@ impl Agent<'_> {
     }
 
     fn execute(&self, plan: &HostPlan, by: &str, pause_at: Option<u64>) -> Result<(), Trouble> {
-        let ear = RefCell::new(Operator { agent: self, id: plan.id, lost: plan.lost_operator, stop: None });
+        let ear = RefCell::new(Operator::new(self, plan.id, plan.lost_operator));
         let deployment = operation::execute(self.place(by), plan, pause_at, &ear)?;
         self.say(&Say::Ended { deployment });
         Ok(())
@@ -190,7 +190,10 @@ impl Agent<'_> {
 
     fn resume(&self, undo: bool, by: &str) -> Result<(), Trouble> {
         let Some(id) = journal::ids(&self.layout)?.pop() else { return self.nothing_to_resume() };
-        let ear = RefCell::new(Operator { agent: self, id, lost: Lost::Finish, stop: None });
+        let mut operator = Operator::new(self, id, Lost::Finish);
+        // Whoever resumes it has decided: there is nobody else to wait for.
+        operator.given = vec![Wait::Turn, Wait::Confirm];
+        let ear = RefCell::new(operator);
         match operation::resume(self.place(by), undo, &ear)? {
             Some(deployment) => {
                 self.say(&Say::Ended { deployment });
@@ -298,22 +301,42 @@ struct Operator<'a> {
     lost: Lost,
     /// Why the operation shall go back, once it shall: asked again, it is the same.
     stop: Option<String>,
+    /// The waits that it need not wait any more.
+    given: Vec<Wait>,
+    /// Some host of the target was told to make the release visible.
+    begun: bool,
+    /// When it was last heard.
+    heard: Instant,
 }
 
-impl Operator<'_> {
+impl<'a> Operator<'a> {
+    fn new(agent: &'a Agent<'a>, id: u64, lost: Lost) -> Self {
+        Self { agent, id, lost, stop: None, given: Vec::new(), begun: false, heard: Instant::now() }
+    }
+
+    /// Understands one of the things that an operator says while an operation runs.
+    fn understand(&mut self, frame: &Frame) {
+        self.heard = Instant::now();
+        match frame.value() {
+            Ok(Ask::Abort { for_another: true, .. }) => {
+                self.stop = Some("another host of the target failed".to_owned());
+            }
+            Ok(Ask::Abort { by, .. }) => self.stop = Some(format!("{by} wished it undone")),
+            Ok(Ask::Pass { wait }) => self.given.push(wait),
+            Ok(Ask::Here { begun }) => self.begun |= begun,
+            _ => {}
+        }
+    }
+
     /// Hears what the operator said meanwhile.
     fn listen(&mut self) {
-        let mut link = self.agent.link.borrow_mut();
         loop {
-            match link.asked.try_recv() {
-                Ok(Ok(frame)) => {
-                    if let Ok(Ask::Abort { by }) = frame.value() {
-                        self.stop = Some(format!("{by} wished it undone"));
-                    }
-                }
+            let next = self.agent.link.borrow().asked.try_recv();
+            match next {
+                Ok(Ok(frame)) => self.understand(&frame),
                 Err(TryRecvError::Empty) => return,
                 Ok(Err(_)) | Err(TryRecvError::Disconnected) => {
-                    link.lost = true;
+                    self.agent.link.borrow_mut().lost = true;
                     return;
                 }
             }
@@ -354,11 +377,13 @@ impl Ear for Operator<'_> {
             }
             let next = self.agent.link.borrow().asked.recv_timeout(GLANCE);
             match next {
-                Ok(Ok(Frame::Data(bytes))) => into.write_all(&bytes)?,
+                Ok(Ok(Frame::Data(bytes))) => {
+                    self.heard = Instant::now();
+                    into.write_all(&bytes)?;
+                }
                 Ok(Ok(frame)) => match frame.value()? {
                     Ask::DataEnd => return Ok(()),
-                    Ask::Abort { by } => self.stop = Some(format!("{by} wished it undone")),
-                    _ => {}
+                    _ => self.understand(&frame),
                 },
                 Err(RecvTimeoutError::Timeout) if heard.elapsed() < DATA_WITHIN => continue,
                 Err(RecvTimeoutError::Timeout) => {
@@ -373,6 +398,16 @@ impl Ear for Operator<'_> {
                 }
             }
             heard = Instant::now();
+        }
+    }
+
+    fn word(&mut self, wait: Wait) -> Word {
+        self.listen();
+        Word {
+            given: self.given.contains(&wait),
+            left: self.agent.link.borrow().lost,
+            silent_for: self.heard.elapsed(),
+            begun: self.begun,
         }
     }
 

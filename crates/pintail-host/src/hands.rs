@@ -10,7 +10,7 @@ use crate::trouble::{Trying, fail};
 use pintail_core::digest::Digest;
 use pintail_core::layout::Layout;
 use pintail_core::plan::{Address, HostPlan, Pass, Service};
-use pintail_core::wire::Progress;
+use pintail_core::wire::{Progress, Wait};
 use pintail_os::program::Stream;
 use pintail_saga::Failure;
 use pintail_saga::trials::Cut;
@@ -36,8 +36,23 @@ pub trait Ear {
     /// # Errors
     /// The operator is gone, or has not got it.
     fn fetch(&mut self, digest: &Digest, from: u64, into: &mut dyn io::Write) -> io::Result<()>;
+    /// What is known of the operator while the operation waits for its word on `wait`.
+    fn word(&mut self, wait: Wait) -> Word;
     /// Why the operation shall go back, if it shall: an abort, a signal, an operator who left.
     fn interrupt(&mut self) -> Option<String>;
+}
+
+/// What is known of the operator while an operation waits for its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// The word was given.
+    pub given: bool,
+    /// The operator has hung up.
+    pub left: bool,
+    /// Since it was last heard.
+    pub silent_for: Duration,
+    /// When it was last heard, some host had been told to make the release visible.
+    pub begun: bool,
 }
 
 /// What steps work with.

@@ -22,3 +22,5 @@ pub mod operation;
 pub mod examine;
 
 pub mod agent;
+
+pub mod seat;

@@ -127,6 +127,7 @@ pub fn execute(
         plan: plan.clone(),
     };
     journal::begin(place.layout, &header)?;
+    ear.borrow_mut().progress(Progress::Begun);
     let record = Record { header, lines: Vec::new(), whole_bytes: 0, torn: false };
     let deployment = run(place, &record, Direction::Finish, pause_at, ear);
     drop(held);

@@ -12,9 +12,9 @@ use pintail_core::history::Kind;
 use pintail_core::layout::Layout;
 use pintail_core::name::ReleaseName;
 use pintail_core::plan::{Address, FORMAT, HostPlan, Lost, Pass, Release, Service, Socket, Step};
-use pintail_core::wire::Progress;
+use pintail_core::wire::{Progress, Wait};
 use pintail_depot::pack;
-use pintail_host::hands::{Ear, Hands};
+use pintail_host::hands::{Ear, Hands, Word};
 use pintail_host::memo::Memo;
 use pintail_os::program::Stream;
 use pintail_saga::trials::{Cut, Stage, try_main};
@@ -178,6 +178,9 @@ impl Ear for Operator {
     fn output(&mut self, _: &str, _: Stream, _: &str) {}
     fn fetch(&mut self, _: &Digest, from: u64, into: &mut dyn io::Write) -> io::Result<()> {
         into.write_all(&self.0[from as usize..])
+    }
+    fn word(&mut self, _: Wait) -> Word {
+        Word { given: true, left: false, silent_for: std::time::Duration::ZERO, begun: true }
     }
     fn interrupt(&mut self) -> Option<String> {
         None

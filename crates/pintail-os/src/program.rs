@@ -72,12 +72,19 @@ pub struct Program {
     folder: Option<PathBuf>,
     environment: Option<BTreeMap<String, String>>,
     bound: Option<Duration>,
+    ours: bool,
 }
 
 impl Program {
     /// The program `name` (looked up in `PATH` when it has no slash), without arguments yet.
     pub fn new(name: impl AsRef<OsStr>) -> Self {
-        Self { argv: vec![name.as_ref().to_owned()], folder: None, environment: None, bound: None }
+        Self {
+            argv: vec![name.as_ref().to_owned()],
+            folder: None,
+            environment: None,
+            bound: None,
+            ours: false,
+        }
     }
 
     /// `line` as the shell reads it: only for text that the operator wrote, as in a crontab.
@@ -109,6 +116,12 @@ impl Program {
         self
     }
 
+    /// In this process's own group, so that it may ask at the terminal.
+    pub fn in_our_group(mut self) -> Self {
+        self.ours = true;
+        self
+    }
+
     /// Name and arguments, for messages.
     pub fn told(&self) -> String {
         self.argv.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
@@ -116,7 +129,10 @@ impl Program {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.argv[0]);
-        command.args(&self.argv[1..]).process_group(0);
+        command.args(&self.argv[1..]);
+        if !self.ours {
+            command.process_group(0);
+        }
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
@@ -204,6 +220,11 @@ impl Program {
             said
         });
         Ok(Piped { told: self.told(), child, output, said })
+    }
+
+    /// Starts it to be talked to over its standard input and output, and its errors to be read too.
+    pub fn talk_and_hear(&self) -> io::Result<Child> {
+        self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     }
 
     /// Starts it to be talked to over its standard input and output, its errors going where ours go.

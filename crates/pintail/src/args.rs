@@ -69,6 +69,14 @@ pub(crate) enum Command {
     /// Spoken to by an operator's Pintail over standard input and output
     #[command(hide = true)]
     Agent(AtRoot),
+    /// Puts this very program to where agents are looked for, if it arrived whole
+    #[command(hide = true)]
+    Seat {
+        /// The digest it was sent with
+        digest: String,
+        /// Its place
+        place: PathBuf,
+    },
     /// The embedded supervisor of one root
     #[command(hide = true)]
     Supervise(AtRoot),
@@ -143,6 +151,9 @@ pub(crate) struct How {
     /// Events as JSON, one a line, on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    /// Go on without hosts that can't be reached; the next deployment catches them up
+    #[arg(long)]
+    pub(crate) skip_unreachable: bool,
     /// For trials: the agent stops itself after so many lines of its journal
     #[arg(long, hide = true, value_name = "LINES")]
     pub(crate) pause_at: Option<u64>,

@@ -5,8 +5,8 @@ use super::{
     Address, FORMAT, HostPlan, Lost, Pass, Probe, Release, Service, Socket, Speaks, Step, VersionAt,
 };
 use crate::config::{
-    Change, Config, Endpoint, KEPT_NAMES, Listen, Placeholder, Process, Protocol, SocketHandling, Supervisor,
-    Target, VersionProbe,
+    Change, Config, Endpoint, KEPT_NAMES, Listen, LostOperator, Placeholder, Process, Protocol,
+    SocketHandling, Supervisor, Target, VersionProbe,
 };
 use crate::history::{Deployment, Kind, Outcome, good_before, prunable};
 use crate::layout::Layout;
@@ -423,9 +423,23 @@ impl<'a> Maker<'a> {
             }
             steps.push(Step::Stop { service: old.clone() });
         }
+        if self.is_confirmed() {
+            steps.push(Step::Confirm { silence_ms: ms(self.desired.target.confirm_within) });
+        }
         steps.push(Step::Record { release: self.release.name.clone(), kind });
         steps.push(self.prune(&pairs));
         steps
+    }
+
+    /// Whether other hosts are led through the same deployment: nothing becomes visible on one before all can.
+    fn is_one_of_many(&self) -> bool {
+        self.desired.target.hosts.len() > 1
+    }
+
+    /// Whether the operator has to say so before the release counts as good: other hosts may have failed, or the
+    /// operator be cut off from a host that shall then go back.
+    fn is_confirmed(&self) -> bool {
+        self.is_one_of_many() || self.desired.target.lost_operator == LostOperator::Revert
     }
 
     /// Whether the release is there and was live and healthy before: nothing in it is to be made again.
@@ -459,6 +473,9 @@ impl<'a> Maker<'a> {
                 within_ms: ms(command.within),
             }));
             steps.push(Step::Seal { release: release.clone() });
+        }
+        if self.is_one_of_many() {
+            steps.push(Step::AwaitTurn { silence_ms: ms(self.desired.target.confirm_within) });
         }
         if kind != Kind::Restart {
             steps.extend(host.publish.iter().map(|publish| Step::Publish {

@@ -3,7 +3,7 @@
 
 mod make;
 mod service;
-mod shell;
+pub mod shell;
 mod told;
 
 pub use make::{Desired, Refusal, Wish, make, release_of};
@@ -142,6 +142,11 @@ pub enum Step {
         /// The release.
         release: ReleaseName,
     },
+    /// Wait until every host of the target is prepared, and this one's turn has come.
+    AwaitTurn {
+        /// Milliseconds of silence after which its operator counts as gone.
+        silence_ms: u64,
+    },
     /// Copy files of the release to where the front serves them.
     Publish {
         /// The release.
@@ -193,6 +198,11 @@ pub enum Step {
     Stop {
         /// The service.
         service: Service,
+    },
+    /// Wait for the operator's word that every host of the target has got this far.
+    Confirm {
+        /// Milliseconds of silence after which its operator counts as gone.
+        silence_ms: u64,
     },
     /// Record the release as good. After this nothing is undone.
     Record {

@@ -1,7 +1,7 @@
 //! Quoting for the shell: the only place.
 
 /// `text` as one word for the shell.
-pub(crate) fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+=,-".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

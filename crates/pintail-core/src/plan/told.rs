@@ -13,6 +13,7 @@ impl Step {
             Step::Environment { .. } => "env",
             Step::Prepare { .. } => "prepare",
             Step::Seal { .. } => "seal",
+            Step::AwaitTurn { .. } => "await turn",
             Step::Publish { .. } => "publish",
             Step::MaintenanceOn => "maintenance on",
             Step::Start { .. } => "start",
@@ -23,6 +24,7 @@ impl Step {
             Step::MaintenanceOff => "maintenance off",
             Step::Drain { .. } => "drain",
             Step::Stop { .. } => "stop",
+            Step::Confirm { .. } => "confirm",
             Step::Record { .. } => "record",
             Step::Prune { .. } => "prune",
         }
@@ -44,6 +46,12 @@ impl Step {
             }
             Step::Prepare { line, .. } => format!("`{line}`"),
             Step::Seal { release } => format!("releases/{release} is read-only from here"),
+            Step::AwaitTurn { silence_ms } => {
+                format!(
+                    "every host is prepared; {} without a word count as a lost operator",
+                    span(*silence_ms)
+                )
+            }
             Step::Publish { from, to, .. } => format!("{from} into {}", to.display()),
             Step::MaintenanceOn => "raise run/maintenance".to_owned(),
             Step::MaintenanceOff => "lower run/maintenance".to_owned(),
@@ -54,6 +62,10 @@ impl Step {
             Step::Settle { services, for_ms } => format!("{} for {}", list(services), span(*for_ms)),
             Step::Drain { service } => format!("{service}, at most {}", span(service.drain_ms)),
             Step::Stop { service } => format!("{service}, at most {}", span(service.stop_timeout_ms)),
+            Step::Confirm { silence_ms } => format!(
+                "the operator's word for all hosts; {} without one count as a lost operator",
+                span(*silence_ms)
+            ),
             Step::Record { release, .. } => format!("{release} as good; from here nothing is undone"),
             Step::Prune { releases, services } => pruned(releases.len(), services.len(), &list(releases)),
         }

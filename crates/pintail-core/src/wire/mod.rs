@@ -51,10 +51,23 @@ pub enum Ask {
     },
     /// Tell of the operation that runs, as if it were ours.
     Attach,
+    /// The operator is there. Said every few seconds while an operation runs: a link can die without a word.
+    Here {
+        /// Whether a host of the target has been told to make the release visible.
+        begun: bool,
+    },
+    /// The operation may go on behind a step at which it waits.
+    Pass {
+        /// Which.
+        wait: Wait,
+    },
     /// Undo the operation that runs.
     Abort {
         /// Who asks.
         by: String,
+        /// Because another host of the target failed, not because somebody wished it.
+        #[serde(default)]
+        for_another: bool,
     },
     /// How many bytes of data follow in data frames, from which offset of the artifact.
     Data {
@@ -93,6 +106,27 @@ pub enum Ask {
     },
     /// What stands in the way?
     Examine,
+}
+
+/// A step at which a host waits for the operator, who sees all hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// Until every host is prepared, and this one's turn has come.
+    Turn,
+    /// Until every host has got this far.
+    Confirm,
+}
+
+impl Wait {
+    /// The wait that the step called `name` is.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "await turn" => Some(Wait::Turn),
+            "confirm" => Some(Wait::Confirm),
+            _ => None,
+        }
+    }
 }
 
 /// What an agent says.
@@ -163,6 +197,8 @@ pub enum Say {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Progress {
+    /// The host's lock is taken and its journal begun.
+    Begun,
     /// The step at this index is being done.
     Step {
         /// Its index.

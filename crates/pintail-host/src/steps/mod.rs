@@ -1,6 +1,8 @@
 //! The steps, a file each with what it looks at, does and undoes. Which of them are done, and in which order,
 //! is the plan's.
 
+mod await_turn;
+mod confirm;
 mod deliver;
 mod drain;
 mod environment;
@@ -47,6 +49,8 @@ impl Actor for Hands<'_> {
             | Step::Environment { .. }
             | Step::Prepare { .. }
             | Step::Seal { .. }
+            | Step::AwaitTurn { .. }
+            | Step::Confirm { .. }
             | Step::Start { .. }
             | Step::Health { .. }
             | Step::Settle { .. }
@@ -67,6 +71,8 @@ impl Actor for Hands<'_> {
             Step::Environment { required } => environment::act(self, required),
             Step::Prepare { release, line, within_ms } => prepare::act(self, release, line, *within_ms),
             Step::Seal { release } => seal::act(self, release),
+            Step::AwaitTurn { silence_ms } => await_turn::act(self, *silence_ms),
+            Step::Confirm { silence_ms } => confirm::act(self, *silence_ms),
             Step::Publish { release, from, to } => publish::act(self, release, from, to, memo),
             Step::MaintenanceOn => maintenance::raise(self),
             Step::MaintenanceOff => maintenance::lower(self),
@@ -105,6 +111,8 @@ impl Actor for Hands<'_> {
             // each says so in its first lines. `prune` is never undone: it comes after the pivot.
             Step::Prepare { .. }
             | Step::Seal { .. }
+            | Step::AwaitTurn { .. }
+            | Step::Confirm { .. }
             | Step::Health { .. }
             | Step::Settle { .. }
             | Step::Drain { .. }

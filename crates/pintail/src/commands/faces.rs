@@ -18,6 +18,11 @@ pub(crate) fn agent(args: &AtRoot) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+pub(crate) fn seat(digest: &str, place: &std::path::Path) -> Result<Exit, Failure> {
+    pintail_host::seat::take(&crate::project::typed("digest", digest)?, place)?;
+    Ok(Exit::Done)
+}
+
 pub(crate) fn supervise(args: &AtRoot) -> Result<Exit, Failure> {
     ended(server::run(&args.root, VERSION))
 }

@@ -2,6 +2,8 @@
 
 mod plan_screen;
 
+mod watcher;
+
 pub(crate) mod operation;
 
 pub(crate) mod build;

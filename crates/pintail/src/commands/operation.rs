@@ -1,23 +1,19 @@
 //! What `deploy`, `rollback` and those that watch have in common: ask the hosts, clear up what an earlier
 //! operation left, plan, show, do, report.
 
+use super::watcher::Watcher;
 use crate::args::How;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, told};
 use crate::project::Project;
-use crate::screen::{self, Line, seconds};
+use crate::screen;
 use pintail_core::config::Target;
 use pintail_core::history::{Deployment, Outcome};
-use pintail_core::plan::{Desired, HostPlan, Plan, Wish};
-use pintail_core::wire::{Ask, Progress, Trouble};
-use pintail_fleet::session::{End, Heard, Session, Wish as Going};
-use pintail_fleet::target::{self, Errand, Host, Operator};
-use pintail_os::signals::{Wishes, as_wishes};
-use serde::Serialize;
+use pintail_core::plan::{Desired, Plan, Wish};
+use pintail_core::wire::{Ask, Trouble};
+use pintail_fleet::fleet::{self, Ended, Errand};
+use pintail_fleet::session::{Broken, End, Wish as Going};
+use pintail_fleet::target::{self, Host, Operator};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-
-/// The format of the events that `--json` prints.
-const EVENTS_FORMAT: u32 = 1;
 
 /// What is to be done to a target.
 pub(crate) struct Order<'a> {
@@ -39,8 +35,8 @@ pub(crate) struct Order<'a> {
 /// Nothing was changed.
 pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
     let operator = order.project.operator()?;
-    let mut watcher = Watcher::new(&operator, order.how.json)?;
-    let mut hosts = operator.observe(order.target)?;
+    let mut watcher = Watcher::new(&operator, order.how.json);
+    let (mut hosts, skipped) = reach(&operator, order, &mut watcher)?;
     for host in &hosts {
         refuse_if_running(host)?;
         if host.observed.unfinished.is_some() && !order.how.yes && !agreed(&order.target.name)? {
@@ -48,7 +44,7 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
         }
     }
     if order.target.requires.is_some() {
-        watcher.note("note: `requires` is not checked by this Pintail yet");
+        watcher.note("", "note: `requires` is not checked by this Pintail yet");
     }
     for host in &mut hosts {
         if let Some(exit) = clear_up(host, &order.target.name, &mut watcher)? {
@@ -68,22 +64,74 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
         screen::narrate("nothing was changed");
         return Ok(Exit::Refused);
     }
-    let mut exit = Exit::Done;
-    for (host, part) in hosts.iter_mut().zip(&plan.hosts) {
-        let Some(plan) = &part.plan else { continue };
-        let errand =
-            Errand { by: &operator.by, artifact: order.artifact.as_deref(), pause_at: order.how.pause_at };
-        watcher.follow(plan, host.session.host());
-        let mut wish = watcher.wishes()?.going();
-        let deployment =
-            target::run(&mut host.session, plan, &errand, &mut |heard| watcher.hear(heard), &mut wish);
-        watcher.line.clear();
-        exit = watcher.report(&deployment?, host.session.host(), &order.target.name);
-        if exit != Exit::Done {
-            break;
-        }
+    let exit = lead(order, &operator, &mut hosts, &plan, &mut watcher)?;
+    if !skipped.is_empty() {
+        watcher.note("", &format!("behind, since they were out of reach: {}", skipped.join(", ")));
     }
     Ok(exit)
+}
+
+/// Every host of the target, asked what it is. One that can't be reached is told before anything changes anywhere,
+/// unless it may be left behind; the names of those come along.
+fn reach(
+    operator: &Operator,
+    order: &Order<'_>,
+    watcher: &mut Watcher,
+) -> Result<(Vec<Host>, Vec<String>), Failure> {
+    if !order.how.skip_unreachable {
+        return Ok((operator.observe(order.target)?, Vec::new()));
+    }
+    let (mut hosts, mut skipped, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
+    for (address, reached) in order.target.hosts.iter().zip(operator.observe_each(order.target)) {
+        match reached {
+            Ok(host) => hosts.push(host),
+            Err(trouble) => {
+                let name = address.to_string();
+                watcher.note(
+                    &name,
+                    &format!("skipped `{name}`: {}", told(&trouble).trim_start_matches("error: ")),
+                );
+                skipped.push(name);
+                troubles.push(trouble);
+            }
+        }
+    }
+    if hosts.is_empty() {
+        return Err(target::several(troubles.len(), &troubles).into());
+    }
+    Ok((hosts, skipped))
+}
+
+/// Leads the hosts through their plans.
+fn lead(
+    order: &Order<'_>,
+    operator: &Operator,
+    hosts: &mut [Host],
+    plan: &Plan,
+    watcher: &mut Watcher,
+) -> Result<Exit, Failure> {
+    let names: Vec<String> = plan.hosts.iter().map(|part| part.host.clone()).collect();
+    for part in &plan.hosts {
+        part.plan.iter().for_each(|plan| watcher.follow(plan, &part.host));
+    }
+    let mut wish = watcher.wishes()?.going();
+    let errand = Errand {
+        operator,
+        target: order.target,
+        artifact: order.artifact.as_deref(),
+        pause_at: order.how.pause_at,
+    };
+    let mut heard = |host: usize, heard| watcher.hear(&names[host], heard);
+    let mut ended = fleet::run(hosts, plan, &errand, &mut heard, &mut wish);
+    watcher.rest();
+    if ended.len() > 1 {
+        return Ok(watcher.report_all(plan, &ended));
+    }
+    match ended.pop() {
+        Some(Ended::Deployment(there)) => Ok(watcher.report(&there, &names[0], &order.target.name)),
+        Some(Ended::Refused(trouble) | Ended::Lost(trouble)) => Err(trouble.into()),
+        Some(Ended::Nothing | Ended::NotBegun) | None => Ok(Exit::Done),
+    }
 }
 
 /// The commits between what is live and what comes, as far as this checkout knows them: told, never needed.
@@ -123,20 +171,21 @@ fn clear_up(host: &mut Host, target: &str, watcher: &mut Watcher) -> Result<Opti
     else {
         return Ok(None);
     };
-    watcher.note(&format!(
-        "{}: deployment {} of {} {} at step `{}`; clearing up first",
-        host.session.host(),
+    let name = host.session.host().to_owned();
+    let note = format!(
+        "{name}: deployment {} of {} {} at step `{}`; clearing up first",
         unfinished.id,
         unfinished.by,
         if unfinished.stuck.is_some() { "is stuck" } else { "was interrupted" },
         unfinished.step
-    ));
+    );
+    watcher.note(&name, &note);
     let ask = Ask::Resume { undo: true, by: watcher.by.clone() };
     let mut wish = watcher.wishes()?.going();
     let by = watcher.by.clone();
-    let end = host.session.follow(&ask, None, &mut |heard| watcher.hear(heard), &mut wish, &by);
-    watcher.line.clear();
-    if let End::Deployment(deployment) = end?
+    let end = host.session.follow(&ask, None, &mut |heard| watcher.hear(&name, heard), &mut wish, &by);
+    watcher.rest();
+    if let End::Deployment(deployment) = end.map_err(Trouble::from)?
         && let Outcome::Stuck { .. } = deployment.outcome
     {
         return Ok(Some(watcher.report(&deployment, host.session.host(), target)));
@@ -145,251 +194,13 @@ fn clear_up(host: &mut Host, target: &str, watcher: &mut Watcher) -> Result<Opti
     Ok(None)
 }
 
-/// What the operator wants, by the signals that came.
-pub(crate) struct Signals(Wishes);
-
-impl Signals {
-    pub(crate) fn new() -> Result<Self, Failure> {
-        Ok(Self(as_wishes().map_err(|error| Trouble::new("cannot listen to signals", error))?))
-    }
-
-    /// To be asked while something runs: the first Ctrl-C undoes, the second leaves.
-    pub(crate) fn going(&self) -> impl FnMut() -> Going + use<> {
-        let wishes = self.0.clone();
-        let mut told = false;
-        move || match wishes.interrupts() {
-            _ if wishes.is_ended() => Going::HangUp,
-            0 => Going::GoOn,
-            1 => {
-                if !std::mem::replace(&mut told, true) {
-                    screen::narrate("\nundoing; Ctrl-C again leaves it to the host");
-                }
-                Going::Abort
-            }
-            _ => Going::HangUp,
-        }
-    }
-
-    /// To be asked while something is only watched: any signal leaves.
-    pub(crate) fn watching(&self) -> impl FnMut() -> Going + use<> {
-        let wishes = self.0.clone();
-        move || if wishes.is_ended() || wishes.interrupts() > 0 { Going::HangUp } else { Going::GoOn }
-    }
-}
-
-/// Tells of an operation as it goes on: a line a host on a terminal, plain lines in a pipe, or JSON events.
-pub(crate) struct Watcher {
-    pub(crate) by: String,
-    wishes: Option<Signals>,
-    pub(crate) line: Line,
-    json: bool,
-    host: String,
-    steps: usize,
-    began: Instant,
-}
-
-#[derive(Serialize)]
-struct Event<'a, T: Serialize> {
-    format: u32,
-    host: &'a str,
-    #[serde(flatten)]
-    what: T,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum What<'a> {
-    Note(&'a str),
-    Nothing(&'a str),
-    Began(&'a HostPlan),
-    Progress(&'a Progress),
-    Output { from: &'a str, error: bool, text: &'a str },
-    Ended(&'a Deployment),
-}
-
-impl Watcher {
-    pub(crate) fn new(operator: &Operator, json: bool) -> Result<Self, Failure> {
-        Ok(Self {
-            by: operator.by.clone(),
-            wishes: None,
-            line: Line::new(),
-            json,
-            host: String::new(),
-            steps: 0,
-            began: Instant::now(),
-        })
-    }
-
-    fn event(&self, what: What<'_>) {
-        screen::print_event(&Event { format: EVENTS_FORMAT, host: &self.host, what });
-    }
-
-    /// What the operator wants. Only from the first time this is asked are signals wishes: while a question
-    /// waits for its answer, Ctrl-C ends the program as ever.
-    fn wishes(&mut self) -> Result<&Signals, Failure> {
-        if self.wishes.is_none() {
-            self.wishes = Some(Signals::new()?);
-        }
-        self.wishes.as_ref().ok_or_else(|| Trouble::new("cannot listen to signals", "").into())
-    }
-
-    pub(crate) fn note(&mut self, text: &str) {
-        if self.json { self.event(What::Note(text)) } else { screen::narrate(text) }
-    }
-
-    fn nothing(&mut self, plan: &Plan) {
-        for part in &plan.hosts {
-            self.host.clone_from(&part.host);
-            let live = part.live.as_ref().map(|live| live.version().to_string()).unwrap_or_default();
-            let told = format!("`{}` {live} is live on `{}` already; nothing to do", plan.app, part.host);
-            if self.json { self.event(What::Nothing(&told)) } else { screen::narrate(&told) }
-        }
-    }
-
-    /// From now on it is about `plan` on `host`.
-    pub(crate) fn follow(&mut self, plan: &HostPlan, host: &str) {
-        host.clone_into(&mut self.host);
-        self.steps = plan.steps.len();
-        self.began = Instant::now();
-        if self.json {
-            self.event(What::Began(plan));
-        }
-    }
-
-    pub(crate) fn hear(&mut self, heard: Heard) {
-        match heard {
-            Heard::Began(_, plan) => {
-                let host = self.host.clone();
-                self.follow(&plan, &host);
-            }
-            Heard::Progress(progress) if self.json => self.event(What::Progress(&progress)),
-            Heard::Progress(progress) => self.tell(&progress),
-            Heard::Output { from, error, text } if self.json => {
-                self.event(What::Output { from: &from, error, text: &text })
-            }
-            Heard::Output { from, text, .. } => {
-                self.line.clear();
-                for line in text.lines() {
-                    screen::narrate(&format!("{}  {from} | {line}", self.host));
-                }
-            }
-        }
-    }
-
-    fn tell(&mut self, progress: &Progress) {
-        let (host, steps) = (&self.host, self.steps);
-        let text = match progress {
-            Progress::Step { index, name } => {
-                self.line.show(&format!(
-                    "{host}  {}/{steps} {name} …  {:.1} s",
-                    index + 1,
-                    self.began.elapsed().as_secs_f64()
-                ));
-                return;
-            }
-            Progress::Acted { .. } if self.line.is_lively() => return,
-            Progress::Acted { index, name, took_ms } => {
-                format!("{host}  {:>2}/{steps} {name:<15} {}", index + 1, seconds(*took_ms))
-            }
-            Progress::Undone { name, .. } if self.line.is_lively() => {
-                self.line.show(&format!("{host}  undoing {name}"));
-                return;
-            }
-            Progress::Undone { name, .. } => format!("{host}  undone {name}"),
-            Progress::Undoing { why } => {
-                format!("{host}  going back: {}", why.lines().next().unwrap_or_default())
-            }
-            Progress::Remark { what } => format!("{host}  remark: {what}"),
-        };
-        self.line.clear();
-        screen::narrate(&text);
-    }
-
-    /// Tells how it ended, and the exit code for that.
-    pub(crate) fn report(&mut self, deployment: &Deployment, host: &str, target: &str) -> Exit {
-        self.line.clear();
-        if self.json {
-            host.clone_into(&mut self.host);
-            self.event(What::Ended(deployment));
-        } else {
-            screen::narrate(&ending(deployment, host, target));
-        }
-        match deployment.outcome {
-            Outcome::Done { .. } => Exit::Done,
-            Outcome::Undone { .. } => Exit::Undone,
-            Outcome::Stuck { .. } => Exit::Stuck,
-            Outcome::Running | Outcome::Interrupted { .. } => Exit::Refused,
-        }
-    }
-}
-
-/// How an operation ended, for people.
-pub(crate) fn ending(deployment: &Deployment, host: &str, target: &str) -> String {
-    let Deployment { id, kind, release, from, .. } = deployment;
-    let version = release.version();
-    let took = deployment
-        .ended_ms
-        .map(|ended| format!(", {}", seconds(ended.saturating_sub(deployment.began_ms))))
-        .unwrap_or_default();
-    let before =
-        from.as_ref().map_or("nothing, as before".to_owned(), |from| format!("{} as before", from.version()));
-    match &deployment.outcome {
-        Outcome::Done { remarks } => {
-            let was = from
-                .as_ref()
-                .filter(|from| *from != release)
-                .map(|from| format!("; it was {}", from.version()))
-                .unwrap_or_default();
-            let mut text = format!("{version} is live on `{host}` ({} {id}{took}){was}", kind.word());
-            for remark in remarks {
-                text.push_str(&format!("\nremark: {remark}"));
-            }
-            text
-        }
-        Outcome::Undone { step, why, .. } => failure(
-            &format!("{} {id} of {version} to `{target}` failed on `{host}` at step `{step}`", kind.word()),
-            why,
-            &format!("undone: `{host}` serves {before}"),
-            &format!("`pintail history {target}` keeps this"),
-        ),
-        Outcome::Stuck { step, why } => failure(
-            &format!(
-                "{} {id} of {version} to `{target}` is stuck on `{host}`: step `{step}` could not be undone",
-                kind.word()
-            ),
-            why,
-            "the steps before it are not undone either",
-            &format!("mend that, then `pintail abort {target}` tries again"),
-        ),
-        Outcome::Interrupted { step } => failure(
-            &format!("{} {id} of {version} on `{host}` was interrupted at step `{step}`", kind.word()),
-            "its agent ended",
-            "nothing runs",
-            &format!("`pintail resume {target}` finishes it, `pintail abort {target}` undoes it"),
-        ),
-        Outcome::Running => format!("{} {id} of {version} runs on `{host}`", kind.word()),
-    }
-}
-
-/// In the house form: what, why, what is undone, and last the hint that came with the reason, or ours.
-fn failure(what: &str, why: &str, state: &str, hint: &str) -> String {
-    let mut text = format!("error: {what}");
-    let mut own = None;
-    for line in why.lines() {
-        match line.trim_start().strip_prefix("hint: ") {
-            Some(given) => own = Some(given.to_owned()),
-            None => text.push_str(&format!("\n  {}", line.trim_start())),
-        }
-    }
-    format!("{text}\n{state}\nhint: {}", own.as_deref().unwrap_or(hint))
-}
-
 /// How a deployment ended is how the command ended.
 pub(crate) fn as_it_ended(_: &mut Watcher, _: &Deployment, exit: Exit) -> Exit {
     exit
 }
 
-/// Asks the one thing of every host, and tells how it ended. `judge` has the last word on what that is to the asker.
+/// Asks the one thing of every host at the same time, and tells how it ended. `judge` has the last word on what that
+/// is to the asker.
 pub(crate) fn on_each(
     project: &Project,
     target: &Target,
@@ -399,38 +210,42 @@ pub(crate) fn on_each(
     judge: impl Fn(&mut Watcher, &Deployment, Exit) -> Exit,
 ) -> Result<Exit, Failure> {
     let operator = project.operator()?;
-    let mut watcher = Watcher::new(&operator, json)?;
-    let mut exit = Exit::Done;
-    for mut session in operator.connect(target)? {
-        let host = session.host().to_owned();
-        host.clone_into(&mut watcher.host);
-        let end = follow(&mut session, &ask(&operator), undoable, &mut watcher)?;
-        exit = match end {
-            End::Deployment(deployment) => {
-                let exit = watcher.report(&deployment, &host, &target.name);
-                judge(&mut watcher, &deployment, exit)
-            }
-            End::Exited(code) => Exit::Code(u8::try_from(code).unwrap_or(1)),
-            End::Done(text) if text.is_empty() => Exit::Done,
-            End::Done(text) => {
-                watcher.note(&format!("{host}: {text}"));
-                Exit::Done
-            }
-        };
-        if exit != Exit::Done {
-            break;
-        }
-    }
-    Ok(exit)
-}
-
-fn follow(session: &mut Session, ask: &Ask, undoable: bool, watcher: &mut Watcher) -> Result<End, Failure> {
-    let by = watcher.by.clone();
+    let mut watcher = Watcher::new(&operator, json);
+    let mut sessions = operator.connect(target)?;
+    let names: Vec<String> = sessions.iter().map(|session| session.host().to_owned()).collect();
     let mut going: Box<dyn FnMut() -> Going> =
         if undoable { Box::new(watcher.wishes()?.going()) } else { Box::new(watcher.wishes()?.watching()) };
-    let end = session.follow(ask, None, &mut |heard| watcher.hear(heard), &mut going, &by);
-    watcher.line.clear();
-    Ok(end?)
+    let mut heard = |host: usize, heard| watcher.hear(&names[host], heard);
+    let ends = fleet::ask_all(&mut sessions, &ask(&operator), &operator.by, &mut heard, &mut going);
+    watcher.rest();
+    let mut worst = Exit::Done;
+    let mut troubles = Vec::new();
+    for (host, end) in names.iter().zip(ends) {
+        let exit = match end {
+            Ok(End::Deployment(deployment)) => {
+                let exit = watcher.report(&deployment, host, &target.name);
+                judge(&mut watcher, &deployment, exit)
+            }
+            Ok(End::Exited(code)) => Exit::Code(u8::try_from(code).unwrap_or(1)),
+            Ok(End::Done(text)) if text.is_empty() => Exit::Done,
+            Ok(End::Done(text)) => {
+                watcher.note(host, &format!("{host}: {text}"));
+                Exit::Done
+            }
+            Err(Broken::Refused(trouble) | Broken::Lost(trouble)) => {
+                troubles.push(trouble);
+                continue;
+            }
+        };
+        if worst == Exit::Done {
+            worst = exit;
+        }
+    }
+    match troubles.len() {
+        0 => Ok(worst),
+        1 => Err(troubles.remove(0).into()),
+        many => Err(target::several(many, &troubles).into()),
+    }
 }
 
 /// The artifact that `wanted` names: a file, a version of the depot, or the latest.

@@ -4,11 +4,19 @@ use crate::screen;
 use pintail_core::plan::{HostPart, Plan};
 use std::fmt::Write;
 
-/// The plan for people.
+/// The plan for people. Hosts that do the same stand together.
 pub(crate) fn shown(plan: &Plan, commits: &[String]) -> String {
     let mut text = format!("plan for `{}` of `{}`\n", plan.target, plan.app);
+    let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
     for part in &plan.hosts {
-        host(&mut text, part);
+        let does = host(part);
+        match alike.iter_mut().find(|(there, _)| *there == does) {
+            Some((_, names)) => names.push(&part.host),
+            None => alike.push((does, vec![&part.host])),
+        }
+    }
+    for (does, names) in alike {
+        let _ = write!(text, "\n  {}: {does}", names.join(", "));
     }
     if !commits.is_empty() {
         let _ = writeln!(text, "\n  commits that go live:");
@@ -19,20 +27,15 @@ pub(crate) fn shown(plan: &Plan, commits: &[String]) -> String {
     text
 }
 
-fn host(text: &mut String, part: &HostPart) {
+/// What a host does, without its name.
+fn host(part: &HostPart) -> String {
+    let mut text = String::new();
     let live = part.live.as_ref().map_or("nothing".to_owned(), |live| live.version().to_string());
     let Some(plan) = &part.plan else {
-        let _ = writeln!(text, "\n  {}: {live} is live already; nothing to do", part.host);
-        return;
+        return format!("{live} is live already; nothing to do\n");
     };
-    let _ = writeln!(
-        text,
-        "\n  {}: {} {live} -> {}, as deployment {}",
-        part.host,
-        plan.kind.word(),
-        plan.release.version,
-        plan.id
-    );
+    let _ =
+        writeln!(text, "{} {live} -> {}, as deployment {}", plan.kind.word(), plan.release.version, plan.id);
     if plan.release.files > 0 {
         let size = screen::bytes(plan.release.unpacked_bytes);
         let _ = writeln!(text, "  release {}: {} files, {size}", plan.release.name, plan.release.files);
@@ -40,4 +43,5 @@ fn host(text: &mut String, part: &HostPart) {
     for (index, step) in plan.steps.iter().enumerate() {
         let _ = writeln!(text, "    {:>2}  {:<15} {}", index + 1, step.name(), step.told());
     }
+    text
 }

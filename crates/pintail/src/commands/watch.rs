@@ -1,6 +1,7 @@
 //! `attach`, `resume`, `abort`: an operation whose operator, or agent, went away.
 
-use super::operation::{Watcher, as_it_ended, on_each};
+use super::operation::{as_it_ended, on_each};
+use super::watcher::Watcher;
 use crate::args::Watch;
 use crate::exit::{Exit, Failure};
 use crate::project::Place;
@@ -21,7 +22,10 @@ pub(crate) fn resume(place: &Place, args: &Watch) -> Result<Exit, Failure> {
 
 pub(crate) fn abort(place: &Place, args: &Watch) -> Result<Exit, Failure> {
     let project = place.project()?;
-    let ask = |operator: &pintail_fleet::target::Operator| Ask::Abort { by: operator.by.clone() };
+    let ask = |operator: &pintail_fleet::target::Operator| Ask::Abort {
+        by: operator.by.clone(),
+        for_another: false,
+    };
     on_each(&project, project.target(&args.target)?, args.json, false, ask, undone)
 }
 
@@ -31,9 +35,10 @@ fn undone(watcher: &mut Watcher, deployment: &Deployment, exit: Exit) -> Exit {
         Outcome::Undone { .. } => Exit::Done,
         Outcome::Done { .. } => {
             let id = deployment.id;
-            watcher.note(&format!(
-                "deployment {id} was past its point of no return; `pintail rollback` goes back"
-            ));
+            watcher.note(
+                "",
+                &format!("deployment {id} was past its point of no return; `pintail rollback` goes back"),
+            );
             Exit::Refused
         }
         _ => exit,

@@ -1,0 +1,243 @@
+//! Real hosts for a test: those of the lab, reached by ssh, with a root of the test's own on each.
+
+use super::common::{Ran, Stage, finish, ran};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where the lab keeps what it makes.
+fn lab() -> PathBuf {
+    std::env::var_os("PINTAIL_LAB").map_or_else(|| PathBuf::from("/var/tmp/pintail-lab"), PathBuf::from)
+}
+
+fn tool(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab").join(name)
+}
+
+/// Runs one of the lab's commands.
+#[track_caller]
+pub fn command(name: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(tool(name));
+    let ran = ran(command_with(&mut command, arguments));
+    assert_eq!(ran.code, 0, "lab/{name} {arguments:?}: {}", ran.all());
+    ran.out
+}
+
+fn command_with(command: &mut Command, arguments: &[&str]) -> Command {
+    let mut whole = Command::new(command.get_program());
+    whole.args(arguments).stdin(Stdio::null());
+    whole
+}
+
+/// A project whose target `prod` is hosts of the lab.
+pub struct Fleet {
+    pub stage: Stage,
+    pub hosts: Vec<&'static str>,
+    pub root: String,
+    calls: PathBuf,
+}
+
+/// What stands in `[targets.prod]` beside its hosts.
+pub const QUICK: &str = "confirm_within = \"4s\"\n";
+
+impl Fleet {
+    /// Hosts that are up, with an empty root each.
+    pub fn new(hosts: &[&'static str], target: &str) -> Self {
+        Self::with(hosts, target, "")
+    }
+
+    /// The same with more in `[host]`.
+    pub fn with(hosts: &[&'static str], target: &str, host: &str) -> Self {
+        command("up", hosts);
+        let room = tempfile::Builder::new().prefix("pintail-test-").tempdir().unwrap();
+        let name = room.path().file_name().unwrap().to_string_lossy().into_owned();
+        let root = format!("/srv/{name}");
+        for name in hosts {
+            command("exec", &[name, "install", "-d", "-o", "deploy", "-g", "deploy", &root]);
+        }
+        let config = config(hosts, &root, target, host);
+        let calls = room.path().join("ssh-calls");
+        let ssh = room.path().join("ssh");
+        fs::write(
+            &ssh,
+            format!(
+                "#!/bin/sh\necho \"$@\" >> {}\nexec {} \"$@\"\n",
+                calls.display(),
+                lab().join("ssh").display()
+            ),
+        )
+        .unwrap();
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        let stage = Stage::in_room(room, Some(PathBuf::from("/nowhere")), |_| config.clone());
+        Self { stage, hosts: hosts.to_vec(), root, calls }
+    }
+
+    pub fn set_hosts(&self, hosts: &[&str], target: &str) {
+        self.stage.set_config(&config(hosts, &self.root, target, ""));
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.stage.command(arguments);
+        command.env("PINTAIL_SSH", self.stage.room().join("ssh"));
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments))
+    }
+
+    pub fn deploy(&self, version: &str) -> Ran {
+        self.run(&["deploy", "prod", version, "--yes"])
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// How often ssh was started since this was asked last.
+    pub fn calls(&self) -> usize {
+        let calls = fs::read_to_string(&self.calls).unwrap_or_default().lines().count();
+        let _ = fs::remove_file(&self.calls);
+        calls
+    }
+
+    /// What `status` says of each host.
+    #[track_caller]
+    pub fn status(&self) -> Vec<Value> {
+        let status = self.run(&["status", "prod", "--json"]);
+        status.expect(0).json()["targets"][0]["hosts"].as_array().unwrap().clone()
+    }
+
+    /// What each host serves by its status.
+    #[track_caller]
+    pub fn live(&self) -> Vec<String> {
+        let live = |host: &Value| host["live"]["version"].as_str().unwrap_or("nothing").to_owned();
+        self.status().iter().map(live).collect()
+    }
+
+    /// `host` as root, without ssh.
+    pub fn exec(&self, host: &str, line: &str) -> String {
+        command("exec", &[host, "sh", "-c", line])
+    }
+
+    /// The version that answers on a host's public socket.
+    #[track_caller]
+    pub fn served(&self, host: &str) -> String {
+        let ask = format!(
+            "perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(shift) or die $!; \
+             print $s \"GET /version HTTP/1.1\\r\\nHost: t\\r\\nConnection: close\\r\\n\\r\\n\"; local $/; \
+             ($b) = <$s> =~ /\\r\\n\\r\\n(.*)/s; print $b' {}/run/web.sock",
+            self.root
+        );
+        self.exec(host, &ask).trim().to_owned()
+    }
+
+    /// Waits until nothing runs on any host any more.
+    #[track_caller]
+    pub fn wait_until_quiet(&self, at: &str) -> Vec<Value> {
+        let until = Instant::now() + Duration::from_secs(40);
+        loop {
+            let status = self.status();
+            if status.iter().all(|host| host["running"].is_null()) {
+                return status;
+            }
+            assert!(Instant::now() < until, "{at}: still running: {status:#?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// After whatever happened: each host serves a whole release and status says which, nothing is locked, and the next
+    /// deployment brings all to `next`.
+    #[track_caller]
+    pub fn check(&self, at: &str, may_serve: &[&str], next: &str) {
+        for host in self.wait_until_quiet(at) {
+            let name = host["host"].as_str().unwrap();
+            let live = host["live"]["version"].as_str().unwrap_or_else(|| panic!("{at}: {host:#}"));
+            assert!(may_serve.contains(&live), "{at}: {name} serves {live}\n{host:#}");
+            assert_eq!(self.served(name), live, "{at}: {host:#}");
+        }
+        let ran = self.deploy(next);
+        assert_eq!(ran.code, 0, "{at}\n{}", ran.all());
+        self.all_serve(next, at);
+    }
+
+    /// Every host is well and serves `version`.
+    #[track_caller]
+    pub fn all_serve(&self, version: &str, at: &str) {
+        for host in self.status() {
+            let name = host["host"].as_str().unwrap();
+            assert_eq!(host["live"]["version"], version, "{at}\n{host:#}");
+            assert!(host["unfinished"].is_null() && host["running"].is_null(), "{at}\n{host:#}");
+            assert_eq!(host["drift"], serde_json::json!([]), "{at}\n{host:#}");
+            assert_eq!(host["maintenance"]["is"], "off", "{at}\n{host:#}");
+            assert_eq!(self.served(name), version, "{at}");
+        }
+    }
+
+    /// Clients on `host` itself that ask all the while.
+    pub fn traffic(&self, host: &str) -> Traffic {
+        let line = format!(
+            "exec $(ls -t .pintail/bin/pintail-* | head -1) traffic unix:{}/run/web.sock --pause-ms 5",
+            self.root
+        );
+        let mut ssh = Command::new(self.stage.room().join("ssh"));
+        ssh.args([host, &line]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Traffic(ssh.spawn().unwrap())
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        let shut = format!(
+            "for s in {root}/run/supervisor.sock; do [ -S $s ] && perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(shift) \
+             or exit; print $s qq({{\"v\":1,\"request\":\"shutdown\"}}\\n); print <$s>' $s; done; sleep 0.3; rm -rf {root}",
+            root = self.root
+        );
+        for host in &self.hosts {
+            let mut exec = Command::new(tool("exec"));
+            exec.args([host, "sh", "-c", &shut]).stdout(Stdio::null()).stderr(Stdio::null());
+            let _ = exec.status();
+        }
+    }
+}
+
+pub struct Traffic(Child);
+
+impl Traffic {
+    /// Ends it; not one request may have failed.
+    #[track_caller]
+    pub fn none_failed(mut self) -> Value {
+        drop(self.0.stdin.take());
+        let ran = finish(self.0);
+        let tally: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}", ran.all()));
+        assert!(tally["requests"].as_u64() > Some(50), "{tally:#}");
+        assert_eq!(tally["failed"], 0, "{tally:#}");
+        tally
+    }
+}
+
+fn config(hosts: &[&str], root: &str, target: &str, host: &str) -> String {
+    format!(
+        r#"name = "hello"
+
+[targets.prod]
+hosts = {hosts:?}
+{target}
+[host]
+root = "{root}"
+shared = ["log"]
+publish = [{{ from = "static", to = "docroot" }}]
+# So that one host can be made to fail.
+prepare = ["! test -e {root}/ill || echo unhealthy > content/behaviour.txt; ! test -e {root}/unfit"]
+{host}
+[processes.web]
+run = "bin/hello --workers 4"
+settle = "150ms"
+stop_timeout = "10s"
+health = {{ path = "/health", expect = 200, within = "3s", version = {{ json = "version" }} }}
+"#
+    )
+}

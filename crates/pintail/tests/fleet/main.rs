@@ -1,0 +1,17 @@
+//! Real hosts by ssh: a fleet goes to the new release together, or back together, whatever happens to whom.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests start programs by hand, and say how much was tried"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod hosts;
+
+mod course;
+mod links;
+mod logins;
+mod power;
