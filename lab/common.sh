@@ -6,6 +6,9 @@ set -euo pipefail
 # Everything that the lab keeps: the image (made once), the keys, and a folder for each host that is up.
 LAB=${PINTAIL_LAB:-/var/tmp/pintail-lab}
 BRIDGE=pintail-lab
+# What is ended by its cgroup must be this lab's: another folder, as in a network namespace of its own, has another.
+CGROUP=pintail-lab
+[ "$LAB" = /var/tmp/pintail-lab ] || CGROUP=pintail-lab-$(md5sum <<< "$LAB" | cut -c1-8)
 OPERATOR=10.77.0.1
 # Without one of its own a bridge takes the lowest of its ports', so that each new host would change it, and with it
 # the address that all others have in their tables.
@@ -135,19 +138,19 @@ cgroup_roots() {
 end_leftovers() {
     local root pid
     for root in $(cgroup_roots); do
-        [ -d "$root/pintail-lab/$1" ] || continue
+        [ -d "$root/$CGROUP/$1" ] || continue
         while read -r pid; do
             kill -KILL "$pid" 2> /dev/null || true
-        done < <(find "$root/pintail-lab/$1" -name cgroup.procs -exec cat {} + 2> /dev/null)
+        done < <(find "$root/$CGROUP/$1" -name cgroup.procs -exec cat {} + 2> /dev/null)
     done
 }
 
 drop_cgroups() {
     local root
     for root in $(cgroup_roots); do
-        [ -d "$root/pintail-lab/$1" ] || continue
-        find "$root/pintail-lab/$1" -depth -type d -exec rmdir {} + 2> /dev/null || return 1
-        rmdir "$root/pintail-lab" 2> /dev/null || true
+        [ -d "$root/$CGROUP/$1" ] || continue
+        find "$root/$CGROUP/$1" -depth -type d -exec rmdir {} + 2> /dev/null || return 1
+        rmdir "$root/$CGROUP" 2> /dev/null || true
     done
 }
 

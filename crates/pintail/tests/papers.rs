@@ -108,8 +108,15 @@ fn wrong(call: &[String], commands: &[Vec<String>]) -> Option<String> {
 #[test]
 fn what_the_papers_type_can_be_typed() {
     let commands = commands();
-    let mut papers =
-        vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned(), "examples/hello/README.md".to_owned()];
+    let mut papers: Vec<String> = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "examples/hello/README.md",
+        "examples/catalyst/README.md",
+        "lab/README.md",
+    ]
+    .map(str::to_owned)
+    .into();
     papers.extend(formats().into_iter().map(|name| format!("docs/formats/{name}")));
     let mut wrongs = Vec::new();
     let mut count = 0;
@@ -212,6 +219,26 @@ fn every_page_that_is_named_is_there() {
 }
 
 // ---- examples
+
+#[test]
+fn the_examples_configurations_are_right_and_their_front_keeps_to_their_root() {
+    let mut count = 0;
+    for example in fs::read_dir(workspace().join("examples")).unwrap() {
+        let folder = example.unwrap().path();
+        let file = folder.join("pintail.toml");
+        let config = pintail_core::config::read(&fs::read_to_string(&file).unwrap(), "pintail.toml");
+        let config = config.unwrap_or_else(|problems| panic!("{}: {problems:#?}", file.display()));
+        assert!(config.target("local").is_some(), "{}", file.display());
+        count += 1;
+        let Ok(front) = fs::read_to_string(folder.join("nginx.conf")) else { continue };
+        let root = fs::read_to_string(&file).unwrap();
+        let root = root.split("[host]\nroot = \"").nth(1).unwrap().split('"').next().unwrap();
+        for place in ["run/web.sock", "run/maintenance)", "run/maintenance_long)", "docroot"] {
+            assert!(front.contains(&format!("{root}/{place}")), "{}: {root}/{place}", folder.display());
+        }
+    }
+    assert!(count >= 2, "{count}");
+}
 
 /// The JSON examples of a page, in order.
 fn examples(page: &str) -> Vec<Value> {

@@ -1,0 +1,185 @@
+//! Real hosts for tests: those of `lab/`, started when the first test wants them, shared by all. Each test keeps to a
+//! root of its own on them, and what runs or lies there ends with it. Knows nothing of Pintail.
+
+use super::{Ran, ran};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Hosts that are up, held so that nobody takes them away or, with [`Lab::alone`], uses them at all.
+pub struct Lab {
+    hosts: Vec<String>,
+    root: String,
+    /// A file for each host; its lock says who uses it, and goes with the process however that ends.
+    _held: Vec<File>,
+}
+
+impl Lab {
+    /// These hosts, up; other tests may be on them too.
+    #[track_caller]
+    pub fn up(hosts: &[&str]) -> Self {
+        Self::start(hosts, File::lock_shared)
+    }
+
+    /// These hosts, up, for a test that reboots them, powers them off or cuts them: nobody else is on them meanwhile.
+    #[track_caller]
+    pub fn alone(hosts: &[&str]) -> Self {
+        Self::start(hosts, File::lock)
+    }
+
+    #[track_caller]
+    fn start(hosts: &[&str], lock: fn(&File) -> std::io::Result<()>) -> Self {
+        // The owner of this very process is its user.
+        assert!(
+            fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0),
+            "this test boots real hosts, which only root may do: run it as root (`./test` leaves it out without)"
+        );
+        // In one order for all, so that two tests never wait for each other.
+        let mut hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        hosts.sort();
+        fs::create_dir_all(folder().join("use")).unwrap();
+        let hold = |host: &String| {
+            let file =
+                File::options().create(true).append(true).open(folder().join("use").join(host)).unwrap();
+            lock(&file).unwrap_or_else(|error| panic!("cannot wait for host `{host}`: {error}"));
+            file
+        };
+        let held = hosts.iter().map(hold).collect();
+        let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let started = lab("up", &names);
+        assert_eq!(started.code, 0, "the lab does not start (lab/README.md)\n{}", started.all());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let lab =
+            Self { root: format!("/srv/pintail-test-{}-{count}", std::process::id()), hosts, _held: held };
+        for host in &lab.hosts {
+            lab.shell(host, &clear_away(&lab.root)).expect(0);
+            lab.exec(host, &["install", "-d", "-o", "deploy", "-g", "deploy", &lab.root]).expect(0);
+        }
+        lab
+    }
+
+    /// What Pintail is told by `PINTAIL_SSH`: the system's ssh, which knows the hosts by name, with their keys.
+    pub fn ssh_program(&self) -> PathBuf {
+        folder().join("ssh")
+    }
+
+    /// An empty folder of the user `deploy`, the same on each of the hosts, for this test alone.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Runs a command as root on a host, without ssh, so also where the network is cut.
+    pub fn exec(&self, host: &str, command: &[&str]) -> Ran {
+        let mut arguments = vec![host];
+        arguments.extend(command);
+        lab("exec", &arguments)
+    }
+
+    /// The same with a script of `sh`.
+    pub fn shell(&self, host: &str, script: &str) -> Ran {
+        self.exec(host, &["sh", "-c", script])
+    }
+
+    /// Runs a command as `deploy`, over ssh.
+    pub fn ssh(&self, host: &str, command: &str) -> Ran {
+        let mut ssh = Command::new(self.ssh_program());
+        ssh.args(["-o", "BatchMode=yes", host, command]).stdin(Stdio::null());
+        ran(ssh)
+    }
+
+    /// Powers a host off: all its processes are killed at once, its disk stays.
+    #[track_caller]
+    pub fn kill(&self, host: &str) {
+        lab("kill", &[host]).expect(0);
+    }
+
+    /// Starts a host that was powered off, with its disk, and waits until it is up.
+    #[track_caller]
+    pub fn start_again(&self, host: &str) {
+        lab("up", &[host]).expect(0);
+    }
+
+    /// Reboots a host in order, and waits until it is up again.
+    #[track_caller]
+    pub fn reboot(&self, host: &str) {
+        lab("reboot", &[host]).expect(0);
+    }
+
+    /// Pulls a host's cable: packets vanish, and neither side is told.
+    #[track_caller]
+    pub fn cut(&self, host: &str) {
+        lab("cut", &[host]).expect(0);
+    }
+
+    /// Puts it back.
+    #[track_caller]
+    pub fn join(&self, host: &str) {
+        lab("join", &[host]).expect(0);
+    }
+
+    /// Tears down what is connected to a host now; new connections work.
+    #[track_caller]
+    pub fn reset(&self, host: &str) {
+        lab("cut", &["--reset", host]).expect(0);
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for host in &self.hosts {
+            // A test that failed may have left it cut or off; the next one is not to find that.
+            let _ = lab("join", &[host]);
+            let cleared = self.shell(host, &clear_away(&self.root));
+            if cleared.code != 0 && lab("up", &[host]).code == 0 {
+                self.shell(host, &clear_away(&self.root));
+            }
+        }
+    }
+}
+
+/// Where the lab keeps everything.
+fn folder() -> PathBuf {
+    std::env::var_os("PINTAIL_LAB").map_or_else(|| PathBuf::from("/var/tmp/pintail-lab"), PathBuf::from)
+}
+
+/// One of the lab's commands.
+fn lab(name: &str, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab").join(name));
+    command.args(arguments).stdin(Stdio::null());
+    ran(command)
+}
+
+/// The script that ends everything that belongs to `root` on a host: units and services that name it, then its
+/// processes, then its files.
+fn clear_away(root: &str) -> String {
+    format!(
+        r#"root={root}
+for unit in $(grep -lsF "$root" /etc/systemd/system/* /home/deploy/.config/systemd/user/* 2> /dev/null); do
+    systemctl disable --now "${{unit##*/}}" 2> /dev/null
+    rm -f "$unit"
+done
+for service in /etc/service/*; do
+    case $(readlink "$service") in
+        "$root"/*) rm -f "$service" ;;
+        *) grep -qsF "$root" "$service/run" && rm -rf "$service" ;;
+    esac
+done
+for round in 1 2 3; do
+    for process in /proc/[0-9]*; do
+        [ "$process" != "/proc/$$" ] || continue
+        case "$(readlink "$process/cwd") $(readlink "$process/exe") $(tr '\0' ' ' < "$process/cmdline")" in
+            *"$root"*) kill -KILL "${{process#/proc/}}" ;;
+        esac
+    done 2> /dev/null
+done
+if [ -e "$root" ]; then
+    for mount in $(awk -v root="$root" 'index($2, root) == 1 {{ print $2 }}' /proc/mounts | sort -r); do umount -l "$mount"; done
+    rm -rf "$root"
+fi
+[ ! -e "$root" ]
+"#
+    )
+}
