@@ -7,7 +7,7 @@ use crate::target::{Host, Operator};
 use pintail_core::config::{LostOperator, Target};
 use pintail_core::history::{Deployment, Outcome};
 use pintail_core::plan::{HostPlan, Plan};
-use pintail_core::wire::{Ask, Progress, Trouble, Wait};
+use pintail_core::wire::{Ask, Progress, Trial, Trouble, Wait};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,9 +17,9 @@ use std::time::Duration;
 
 /// How often the operator's own wishes are looked at while all hosts are silent.
 const GLANCE: Duration = Duration::from_millis(50);
-/// How often a host that was lost is tried again, and what is waited before each try.
-const AGAIN_TRIES: u32 = 5;
-const AGAIN_PAUSE: Duration = Duration::from_secs(2);
+/// What is waited before each try to reach a host again that was lost: soon, since most often only the link or the
+/// agent has gone, and then with patience for a host that reboots.
+const AGAIN_PAUSES_MS: [u64; 6] = [50, 500, 1_000, 2_000, 3_000, 5_000];
 
 /// How an operation ended on one host.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct Errand<'a> {
     /// Where the artifact's bytes are.
     pub artifact: Option<&'a Path>,
     /// For trials: see [`Ask::Execute`].
-    pub pause_at: Option<u64>,
+    pub trial: Option<Trial>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -216,7 +216,7 @@ impl Line<'_> {
             return self.tell(Told::Ended(Ended::NotBegun));
         }
         let by = &errand.operator.by;
-        let ask = Ask::Execute { plan: Box::new(plan.clone()), by: by.clone(), pause_at: errand.pause_at };
+        let ask = Ask::Execute { plan: Box::new(plan.clone()), by: by.clone(), trial: errand.trial };
         let mut heard = |heard| self.tell(Told::Heard(heard));
         let end = host.session.follow(&ask, errand.artifact, &mut heard, &mut || self.wish(), by);
         let ended = match end {
@@ -271,8 +271,8 @@ impl Line<'_> {
             }
         }
         let by = &errand.operator.by;
-        for _ in 0..AGAIN_TRIES {
-            if !self.may_wait(AGAIN_PAUSE) {
+        for pause_ms in AGAIN_PAUSES_MS {
+            if !self.may_wait(Duration::from_millis(pause_ms)) {
                 break;
             }
             let Ok(mut session) = errand.operator.connect_again(errand.target, &host.address) else {

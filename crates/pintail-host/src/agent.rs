@@ -16,7 +16,7 @@ use pintail_core::digest::Digest;
 use pintail_core::layout::Layout;
 use pintail_core::plan::{HostPlan, Lost};
 use pintail_core::wire::frame::{self, Frame};
-use pintail_core::wire::{Ask, FORMAT, Hello, Progress, Say, Trouble, Wait};
+use pintail_core::wire::{Ask, FORMAT, Hello, Progress, Say, Trial, Trouble, Wait};
 use pintail_os::program::{Ended, Program, Stream};
 use pintail_os::signals;
 use std::cell::RefCell;
@@ -157,7 +157,7 @@ impl Agent<'_> {
         let answered = match ask {
             Ask::Observe => observe(&self.layout, self.version, false)
                 .map(|observed| self.say(&Say::Observed { observed: Box::new(observed) })),
-            Ask::Execute { plan, by, pause_at } => self.execute(&plan, &by, pause_at),
+            Ask::Execute { plan, by, trial } => self.execute(&plan, &by, trial),
             Ask::Resume { undo, by } => self.resume(undo, &by),
             Ask::Attach => watch::attach(self),
             Ask::Abort { by, .. } => self.abort(&by),
@@ -181,9 +181,9 @@ impl Agent<'_> {
         Place { layout: &self.layout, version: self.version, by }
     }
 
-    fn execute(&self, plan: &HostPlan, by: &str, pause_at: Option<u64>) -> Result<(), Trouble> {
+    fn execute(&self, plan: &HostPlan, by: &str, trial: Option<Trial>) -> Result<(), Trouble> {
         let ear = RefCell::new(Operator::new(self, plan.id, plan.lost_operator));
-        let deployment = operation::execute(self.place(by), plan, pause_at, &ear)?;
+        let deployment = operation::execute(self.place(by), plan, trial, &ear)?;
         self.say(&Say::Ended { deployment });
         Ok(())
     }

@@ -10,7 +10,7 @@ use pintail_core::history::{Deployment, Outcome};
 use pintail_core::layout::Layout;
 use pintail_core::observed::Running;
 use pintail_core::plan::{HostPlan, Step};
-use pintail_core::wire::{Progress, Trouble};
+use pintail_core::wire::{Progress, Trial, Trouble};
 use pintail_os::lock::Lock;
 use pintail_os::{clock, files};
 use pintail_saga::trials::Cut;
@@ -111,7 +111,7 @@ impl Place<'_> {
 pub fn execute(
     place: Place<'_>,
     plan: &HostPlan,
-    pause_at: Option<u64>,
+    trial: Option<Trial>,
     ear: &RefCell<dyn Ear + '_>,
 ) -> Result<Deployment, Trouble> {
     if plan.format != pintail_core::plan::FORMAT {
@@ -129,7 +129,7 @@ pub fn execute(
     journal::begin(place.layout, &header)?;
     ear.borrow_mut().progress(Progress::Begun);
     let record = Record { header, lines: Vec::new(), whole_bytes: 0, torn: false };
-    let deployment = run(place, &record, Direction::Finish, pause_at, ear);
+    let deployment = run(place, &record, Direction::Finish, trial, ear);
     drop(held);
     deployment
 }
@@ -203,7 +203,7 @@ fn run(
     place: Place<'_>,
     record: &Record,
     direction: Direction,
-    pause_at: Option<u64>,
+    trial: Option<Trial>,
     ear: &RefCell<dyn Ear + '_>,
 ) -> Result<Deployment, Trouble> {
     let plan = &record.header.plan;
@@ -223,10 +223,12 @@ fn run(
         if let Some(progress) = progress(&plan.steps, event, took_ms) {
             ear.borrow_mut().progress(progress);
         }
-        if pause_at == Some(count) {
-            // A trial: whoever asked for it does something to us now.
-            let _ = pintail_os::process::signal(std::process::id(), pintail_os::process::Signal::STOP);
-        }
+        let signal = match trial {
+            Some(Trial::PauseAt(line)) if line == count => pintail_os::process::Signal::STOP,
+            Some(Trial::DieAt(line)) if line == count => pintail_os::process::Signal::KILL,
+            _ => return,
+        };
+        let _ = pintail_os::process::signal(std::process::id(), signal);
     };
     let mut writer = Writer::open(place.layout, record, &mut heard).map_err(|error| {
         Trouble::new(format!("cannot go on with the journal of deployment {}", plan.id), error)

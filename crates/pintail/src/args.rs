@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Say what stands in the way, here and on a target's hosts
     Doctor(Doctor),
+    /// Kill deployments at every step on a target that can bear it, and prove that each is recovered from
+    Drill(Drill),
     /// The main job on this machine alone: releases of a sample application under traffic, a failure, a rollback
     Demo(Demo),
     /// Write shell completions to standard output
@@ -304,6 +306,20 @@ pub(crate) struct Logs {
 pub(crate) struct Doctor {
     /// The target; all when left out
     pub(crate) target: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drill {
+    /// The target: one for staging
+    pub(crate) target: String,
+    /// The version to deploy over and over; the latest, or where that is live the last good one
+    pub(crate) version: Option<String>,
+    /// Ask nothing
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

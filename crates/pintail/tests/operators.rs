@@ -340,7 +340,7 @@ fn plan(stage: &Stage, version: &str) -> HostPlan {
 }
 
 fn execute(stage: &Stage, version: &str) -> Ask {
-    Ask::Execute { plan: Box::new(plan(stage, version)), by: "fake@test".into(), pause_at: None }
+    Ask::Execute { plan: Box::new(plan(stage, version)), by: "fake@test".into(), trial: None }
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn garbage_for_the_agent_is_refused_and_changes_nothing() {
         let mut changed = plan.clone();
         change(&mut changed);
         let mut fake = Fake::greeted(&stage);
-        fake.say(&Ask::Execute { plan: changed, by: by.clone(), pause_at: None });
+        fake.say(&Ask::Execute { plan: changed, by: by.clone(), trial: None });
         match fake.hear_until(|said| !matches!(said, Say::Progress { .. })) {
             Say::Refused { trouble } => assert!(trouble.to_string().contains(why), "{trouble}"),
             other => panic!("{other:?}"),
@@ -573,7 +573,7 @@ fn what_a_lying_operator_delivers_is_undone() {
         }
         let began = Instant::now();
         let mut fake = Fake::greeted(&stage);
-        fake.say(&Ask::Execute { plan: Box::new(plan), by: "liar@test".into(), pause_at: None });
+        fake.say(&Ask::Execute { plan: Box::new(plan), by: "liar@test".into(), trial: None });
         fake.hear_until(|said| matches!(said, Say::Want { .. }));
         frame::send_data(fake.says.as_mut().unwrap(), &bytes).unwrap();
         fake.say(&Ask::DataEnd);

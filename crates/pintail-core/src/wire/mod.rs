@@ -39,8 +39,9 @@ pub enum Ask {
         plan: Box<HostPlan>,
         /// Who asks.
         by: String,
-        /// For trials: the agent stops itself (SIGSTOP) once it has journaled so many lines of this operation.
-        pause_at: Option<u64>,
+        /// For trials.
+        #[serde(default)]
+        trial: Option<Trial>,
     },
     /// Finish or undo the operation whose agent died.
     Resume {
@@ -106,6 +107,16 @@ pub enum Ask {
     },
     /// What stands in the way?
     Examine,
+}
+
+/// What an agent does to itself in a trial, once it has journaled so many lines of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trial {
+    /// It stops (SIGSTOP): whoever asked for it does something to it then.
+    PauseAt(u64),
+    /// It dies (SIGKILL), as by a crash.
+    DieAt(u64),
 }
 
 /// A step at which a host waits for the operator, who sees all hosts.

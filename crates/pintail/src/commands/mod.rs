@@ -11,6 +11,7 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod depot;
 pub(crate) mod doctor;
+pub(crate) mod drill;
 pub(crate) mod env;
 pub(crate) mod faces;
 pub(crate) mod generate;

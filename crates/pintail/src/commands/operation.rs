@@ -9,7 +9,7 @@ use crate::screen;
 use pintail_core::config::Target;
 use pintail_core::history::{Deployment, Outcome};
 use pintail_core::plan::{Desired, Plan, Wish};
-use pintail_core::wire::{Ask, Trouble};
+use pintail_core::wire::{Ask, Trial, Trouble};
 use pintail_fleet::fleet::{self, Ended, Errand};
 use pintail_fleet::session::{Broken, End, Wish as Going};
 use pintail_fleet::target::{self, Host, Operator};
@@ -119,7 +119,7 @@ fn lead(
         operator,
         target: order.target,
         artifact: order.artifact.as_deref(),
-        pause_at: order.how.pause_at,
+        trial: order.how.pause_at.map(Trial::PauseAt),
     };
     let mut heard = |host: usize, heard| watcher.hear(&names[host], heard);
     let mut ended = fleet::run(hosts, plan, &errand, &mut heard, &mut wish);
@@ -144,7 +144,15 @@ pub(crate) fn commits(project: &Project, plan: &Plan) -> Vec<String> {
 }
 
 fn agreed(target: &str) -> Result<bool, Failure> {
-    screen::ask(&format!("do this to `{target}`?")).ok_or_else(|| {
+    agreed_to(target, &format!("do this to `{target}`?"))
+}
+
+/// Whether the operator agrees to `question`.
+///
+/// # Errors
+/// Nobody is there to be asked.
+pub(crate) fn agreed_to(target: &str, question: &str) -> Result<bool, Failure> {
+    screen::ask(question).ok_or_else(|| {
         let why = "standard input is no terminal, so nobody can agree to the plan";
         Trouble::new(format!("will not change `{target}` unasked"), why)
             .hint("say `--yes`; `pintail plan` shows what would be done")

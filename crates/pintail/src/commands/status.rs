@@ -203,7 +203,7 @@ fn process(there: ObservedService) -> Process {
 }
 
 /// What a host is, against what it should be by its own journal. An operation that runs explains everything.
-fn drift(observed: &Observed) -> Vec<String> {
+pub(crate) fn drift(observed: &Observed) -> Vec<String> {
     if observed.running.is_some() {
         return Vec::new();
     }
