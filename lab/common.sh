@@ -111,15 +111,25 @@ within() {
 # Whether the lab's user gets in by ssh: the host's own systemd lets nobody in before it has started everything.
 lets_in() { "$LAB/ssh" -o ConnectTimeout=2 -o BatchMode=yes "$1" true < /dev/null > /dev/null 2>&1; }
 
+# Whether a host has started all that it starts by itself. Asked again and again: `--wait` of systemctl waits for ever
+# for an end of the start that it just missed.
+has_settled() {
+    local state
+    state=$(inside "$1" timeout 5 systemctl is-system-running 2> /dev/null || true)
+    [[ $state == running || $state == degraded || $state == maintenance ]]
+}
+
 # Waits for a host that is starting. What its last life left failed is no business of this one: only a host that was
 # just made must have nothing failed.
 wait_until_up() {
-    local name=$1 state
+    local name=$1 failed
     within "$UP_WITHIN" lets_in "$name" || fail "host \`$name\` is not up after $UP_WITHIN s" \
         "its console: $(of "$name")/console" "$(tail -n 5 "$(of "$name")/console" 2> /dev/null)"
-    state=$(inside "$name" timeout "$UP_WITHIN" systemctl is-system-running --wait 2>&1 || true)
-    [ "$state" = running ] || [ "${2:-}" != new ] || fail "host \`$name\` has started, and is \`$state\`, not \`running\`" \
-        "$(inside "$name" systemctl list-units --failed --plain --no-legend 2>&1 || true)"
+    within "$UP_WITHIN" has_settled "$name" || fail "host \`$name\` is still starting after $UP_WITHIN s" \
+        "$(inside "$name" systemctl list-jobs 2>&1 || true)"
+    [ "${2:-}" = new ] || return 0
+    failed=$(inside "$name" systemctl list-units --failed --plain --no-legend 2>&1 || true)
+    [ -z "$failed" ] || fail "host \`$name\` has started, and not all of it" "$failed"
 }
 
 # ---- cgroups, on a machine where no systemd keeps them

@@ -83,10 +83,10 @@ impl Lab {
         self.exec(host, &["sh", "-c", script])
     }
 
-    /// Runs a command as `deploy`, over ssh.
+    /// Runs a command as `deploy`, over ssh. Bounded: by itself TCP asks a host that is off for two minutes.
     pub fn ssh(&self, host: &str, command: &str) -> Ran {
         let mut ssh = Command::new(self.ssh_program());
-        ssh.args(["-o", "BatchMode=yes", host, command]).stdin(Stdio::null());
+        ssh.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", host, command]).stdin(Stdio::null());
         ran(ssh)
     }
 
