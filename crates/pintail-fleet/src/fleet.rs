@@ -13,13 +13,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the operator's own wishes are looked at while all hosts are silent.
 const GLANCE: Duration = Duration::from_millis(50);
 /// What is waited before each try to reach a host again that was lost: soon, since most often only the link or the
 /// agent has gone, and then with patience for a host that reboots.
 const AGAIN_PAUSES_MS: [u64; 6] = [50, 500, 1_000, 2_000, 3_000, 5_000];
+/// After so long no further try is begun: each may wait for a host that does not answer.
+const AGAIN_WITHIN: Duration = Duration::from_secs(20);
 
 /// How an operation ended on one host.
 #[derive(Debug)]
@@ -271,8 +273,9 @@ impl Line<'_> {
             }
         }
         let by = &errand.operator.by;
+        let began = Instant::now();
         for pause_ms in AGAIN_PAUSES_MS {
-            if !self.may_wait(Duration::from_millis(pause_ms)) {
+            if began.elapsed() > AGAIN_WITHIN || !self.may_wait(Duration::from_millis(pause_ms)) {
                 break;
             }
             let Ok(mut session) = errand.operator.connect_again(errand.target, &host.address) else {
@@ -299,8 +302,8 @@ impl Line<'_> {
 
     /// Waits, unless the operator leaves.
     fn may_wait(&self, span: Duration) -> bool {
-        let until = std::time::Instant::now() + span;
-        while std::time::Instant::now() < until {
+        let until = Instant::now() + span;
+        while Instant::now() < until {
             if lock(self.orders).hang_up {
                 return false;
             }

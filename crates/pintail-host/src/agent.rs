@@ -348,7 +348,9 @@ impl<'a> Operator<'a> {
         if self.stop.is_none() && self.agent.ending.is_set() {
             self.stop = Some("the agent was told to end".to_owned());
         }
-        if self.stop.is_none() && self.lost == Lost::Revert && self.agent.link.borrow().lost {
+        // Once it was said that all hosts got there, others may have recorded the release: no way back alone.
+        let confirmed = self.given.contains(&Wait::Confirm);
+        if self.stop.is_none() && self.lost == Lost::Revert && !confirmed && self.agent.link.borrow().lost {
             self.stop = Some("its operator is gone, and the target's policy is to go back".to_owned());
         }
         if self.stop.is_none() {

@@ -29,7 +29,8 @@ fn it_is_for_where_no_users_are() {
     let stage = Stage::new(HANDOVER);
     stage.release("1.0", "healthy");
     let config = std::fs::read_to_string(stage.project.join("pintail.toml")).unwrap();
-    let view = "[targets.view]\nhosts = [\"local\"]\nroot = \"/nowhere\"\n\n[targets.local]\nrequires = \"view\"\n";
+    let view =
+        "[targets.view]\nhosts = [\"local\"]\nroot = \"/nowhere\"\n\n[targets.local]\nrequires = \"view\"\n";
     stage.set_config(&config.replace("[targets.local]\n", view));
     let ran = stage.run(&["drill", "local", "--yes"]);
     assert_eq!(

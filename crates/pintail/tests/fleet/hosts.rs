@@ -1,41 +1,18 @@
 //! Real hosts for a test: those of the lab, reached by ssh, with a root of the test's own on each.
 
+use super::common::lab::Lab;
 use super::common::{Ran, Stage, finish, ran};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Where the lab keeps what it makes.
-fn lab() -> PathBuf {
-    std::env::var_os("PINTAIL_LAB").map_or_else(|| PathBuf::from("/var/tmp/pintail-lab"), PathBuf::from)
-}
-
-fn tool(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab").join(name)
-}
-
-/// Runs one of the lab's commands.
-#[track_caller]
-pub fn command(name: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new(tool(name));
-    let ran = ran(command_with(&mut command, arguments));
-    assert_eq!(ran.code, 0, "lab/{name} {arguments:?}: {}", ran.all());
-    ran.out
-}
-
-fn command_with(command: &mut Command, arguments: &[&str]) -> Command {
-    let mut whole = Command::new(command.get_program());
-    whole.args(arguments).stdin(Stdio::null());
-    whole
-}
 
 /// A project whose target `prod` is hosts of the lab.
 pub struct Fleet {
     pub stage: Stage,
-    pub hosts: Vec<&'static str>,
+    pub lab: Lab,
     pub root: String,
     calls: PathBuf,
 }
@@ -45,38 +22,34 @@ pub const QUICK: &str = "confirm_within = \"4s\"\n";
 
 impl Fleet {
     /// Hosts that are up, with an empty root each.
-    pub fn new(hosts: &[&'static str], target: &str) -> Self {
-        Self::with(hosts, target, "")
+    pub fn new(hosts: &[&str], target: &str) -> Self {
+        Self::on(Lab::up(hosts), hosts, target)
     }
 
-    /// The same with more in `[host]`.
-    pub fn with(hosts: &[&'static str], target: &str, host: &str) -> Self {
-        command("up", hosts);
+    /// The same where nobody else is on the hosts: they are cut off, or lose power.
+    pub fn alone(hosts: &[&str], target: &str) -> Self {
+        Self::on(Lab::alone(hosts), hosts, target)
+    }
+
+    fn on(lab: Lab, hosts: &[&str], target: &str) -> Self {
         let room = tempfile::Builder::new().prefix("pintail-test-").tempdir().unwrap();
-        let name = room.path().file_name().unwrap().to_string_lossy().into_owned();
-        let root = format!("/srv/{name}");
-        for name in hosts {
-            command("exec", &[name, "install", "-d", "-o", "deploy", "-g", "deploy", &root]);
-        }
-        let config = config(hosts, &root, target, host);
+        let root = lab.root().to_owned();
+        let config = config(hosts, &root, target);
         let calls = room.path().join("ssh-calls");
         let ssh = room.path().join("ssh");
-        fs::write(
-            &ssh,
-            format!(
-                "#!/bin/sh\necho \"$@\" >> {}\nexec {} \"$@\"\n",
-                calls.display(),
-                lab().join("ssh").display()
-            ),
-        )
-        .unwrap();
+        let script = format!(
+            "#!/bin/sh\necho \"$@\" >> {}\nexec {} \"$@\"\n",
+            calls.display(),
+            lab.ssh_program().display()
+        );
+        fs::write(&ssh, script).unwrap();
         fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
         let stage = Stage::in_room(room, Some(PathBuf::from("/nowhere")), |_| config.clone());
-        Self { stage, hosts: hosts.to_vec(), root, calls }
+        Self { stage, lab, root, calls }
     }
 
     pub fn set_hosts(&self, hosts: &[&str], target: &str) {
-        self.stage.set_config(&config(hosts, &self.root, target, ""));
+        self.stage.set_config(&config(hosts, &self.root, target));
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -120,7 +93,9 @@ impl Fleet {
 
     /// `host` as root, without ssh.
     pub fn exec(&self, host: &str, line: &str) -> String {
-        command("exec", &[host, "sh", "-c", line])
+        let ran = self.lab.shell(host, line);
+        ran.expect(0);
+        ran.out
     }
 
     /// The version that answers on a host's public socket.
@@ -189,21 +164,6 @@ impl Fleet {
     }
 }
 
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        let shut = format!(
-            "for s in {root}/run/supervisor.sock; do [ -S $s ] && perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(shift) \
-             or exit; print $s qq({{\"v\":1,\"request\":\"shutdown\"}}\\n); print <$s>' $s; done; sleep 0.3; rm -rf {root}",
-            root = self.root
-        );
-        for host in &self.hosts {
-            let mut exec = Command::new(tool("exec"));
-            exec.args([host, "sh", "-c", &shut]).stdout(Stdio::null()).stderr(Stdio::null());
-            let _ = exec.status();
-        }
-    }
-}
-
 pub struct Traffic(Child);
 
 impl Traffic {
@@ -219,7 +179,7 @@ impl Traffic {
     }
 }
 
-fn config(hosts: &[&str], root: &str, target: &str, host: &str) -> String {
+fn config(hosts: &[&str], root: &str, target: &str) -> String {
     format!(
         r#"name = "hello"
 
@@ -232,7 +192,7 @@ shared = ["log"]
 publish = [{{ from = "static", to = "docroot" }}]
 # So that one host can be made to fail.
 prepare = ["! test -e {root}/ill || echo unhealthy > content/behaviour.txt; ! test -e {root}/unfit"]
-{host}
+
 [processes.web]
 run = "bin/hello --workers 4"
 settle = "150ms"

@@ -1,12 +1,12 @@
 //! Operators that die and links that break, after every line that a deployment tells.
 
 use super::common::{Ran, finish, signal};
-use super::hosts::{Fleet, QUICK, command};
+use super::hosts::{Fleet, QUICK};
 use std::io::{BufRead, BufReader};
 use std::process::Child;
 
 fn two(policy: &str) -> Fleet {
-    let fleet = Fleet::new(&["web1", "web3"], &format!("{QUICK}{policy}"));
+    let fleet = Fleet::alone(&["web1", "web3"], &format!("{QUICK}{policy}"));
     fleet.stage.release("1.0", "healthy");
     fleet.stage.release("2.0", "healthy");
     fleet.deploy("1.0").expect(0);
@@ -66,7 +66,7 @@ fn the_operator_killed_after_every_line() {
 #[test]
 fn a_connection_torn_down_after_every_line() {
     let fleet = two("");
-    let tried = after_every_line(&fleet, 4, |_| drop(command("cut", &["--reset", "web3"])));
+    let tried = after_every_line(&fleet, 4, |_| fleet.lab.reset("web3"));
     assert!(tried > 4);
     println!("a connection torn down: {tried} places");
 }
