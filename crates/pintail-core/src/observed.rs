@@ -31,6 +31,10 @@ pub struct Observed {
     pub unfinished: Option<Unfinished>,
     /// The services that are wanted up, as the operation that started them described them.
     pub services: Vec<ObservedService>,
+    /// Services that are wanted up though no journal says why, as far as their supervisor knows them. A plan takes
+    /// them away at its end.
+    #[serde(default)]
+    pub unexplained: Vec<Service>,
     /// Whether their supervisor runs: without it they are as it left them, and what ends stays down.
     pub supervised: bool,
     /// The maintenance flag.
@@ -169,6 +173,8 @@ struct Basis<'a> {
     releases: &'a [ReleaseName],
     next: u64,
     services: Vec<(&'a Service, Option<Digest>, bool)>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unexplained: &'a [Service],
     maintenance: &'a Maintenance,
     environment: Option<Digest>,
     unfinished: Option<u64>,
@@ -182,6 +188,7 @@ impl Observed {
             releases: &self.releases,
             next: self.next,
             services: self.services.iter().map(|s| (&s.service, s.environment, s.public)).collect(),
+            unexplained: &self.unexplained,
             maintenance: &self.maintenance,
             environment: self.environment,
             unfinished: self.unfinished.as_ref().map(|u| u.id),

@@ -4,7 +4,7 @@
 use crate::journal::{self, Record};
 use crate::steps::read_flag;
 use crate::supervise::client::Supervisor;
-use crate::supervise::protocol::{InstanceState, Status, Wanted};
+use crate::supervise::protocol::{self as supervise, InstanceState, ServiceStatus, Status, Wanted};
 use crate::supervise::unwatched;
 use crate::trouble::{Trying, trouble};
 use pintail_core::digest::Digest;
@@ -12,7 +12,7 @@ use pintail_core::history::{self, Deployment};
 use pintail_core::layout::Layout;
 use pintail_core::name::ReleaseName;
 use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, Unfinished};
-use pintail_core::plan::{Address, Service, Step};
+use pintail_core::plan::{Address, Pass, Service, Socket, Step};
 use pintail_core::wire::Trouble;
 use pintail_os::lock::Lock;
 use pintail_os::{clock, files};
@@ -108,6 +108,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         }
     };
     let (supervisor, supervised) = supervisor(layout, &mut remarks);
+    let (services, unexplained) = services(layout, supervisor.as_ref());
     Ok(Observed {
         machine: pintail_os::process::host(),
         pintail: pintail.to_owned(),
@@ -117,7 +118,8 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         releases,
         running: holder.map(|holder| running(&holder, &records)),
         unfinished,
-        services: services(layout, supervisor.as_ref(), &mut remarks),
+        services,
+        unexplained,
         supervised,
         maintenance: read_flag(layout),
         environment: Some(&settings.bytes).filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(bytes)),
@@ -207,13 +209,14 @@ fn supervisor(layout: &Layout, remarks: &mut Vec<String>) -> (Option<Status>, bo
     }
 }
 
-/// The services wanted up. What they are was said by the plan of the operation that is their generation.
-fn services(layout: &Layout, status: Option<&Status>, remarks: &mut Vec<String>) -> Vec<ObservedService> {
-    let mut services = Vec::new();
+/// The services wanted up, and those of them that no journal explains. What they are was said by the plan of the
+/// operation that is their generation.
+fn services(layout: &Layout, status: Option<&Status>) -> (Vec<ObservedService>, Vec<Service>) {
+    let (mut services, mut unexplained) = (Vec::new(), Vec::new());
     for there in status.iter().flat_map(|status| &status.services).filter(|there| there.wanted == Wanted::Up)
     {
         let Some(service) = described(layout, &there.process, there.generation) else {
-            remarks.push(format!("`{}@{}` runs, and no journal says why", there.process, there.generation));
+            unexplained.extend(stray(there, status));
             continue;
         };
         let instances = there
@@ -240,7 +243,35 @@ fn services(layout: &Layout, status: Option<&Status>, remarks: &mut Vec<String>)
             instances,
         });
     }
-    services
+    (services, unexplained)
+}
+
+/// A service of which only the supervisor knows, as far as it does: enough to stop and forget it, with the socket
+/// that an operation would have made for it. `None` where it runs what can be no release.
+fn stray(there: &ServiceStatus, status: Option<&Status>) -> Option<Service> {
+    let name = format!("{}.{}", there.process, there.generation);
+    let held = status.iter().flat_map(|status| &status.sockets).find(|socket| socket.name == name);
+    let socket = held.map(|held| Socket {
+        name,
+        address: match &held.address {
+            supervise::Address::Unix(path) => Address::Unix(path.clone()),
+            supervise::Address::Tcp(address) => Address::Tcp(*address),
+        },
+        pass: Pass::ListenFds,
+    });
+    Some(Service {
+        process: there.process.clone(),
+        generation: there.generation,
+        release: there.release.parse().ok()?,
+        typed: String::new(),
+        line: String::new(),
+        instances: there.instances.len() as u32,
+        socket,
+        health: None,
+        settle_ms: 0,
+        stop_timeout_ms: there.stop_timeout_ms,
+        drain_ms: 0,
+    })
 }
 
 fn state(state: &InstanceState) -> &'static str {

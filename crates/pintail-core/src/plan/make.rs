@@ -241,7 +241,11 @@ impl<'a> Maker<'a> {
             })
         };
         let watched = self.observed.supervised || wanted.is_empty();
-        watched && wanted.len() == self.observed.services.len() && wanted.iter().all(alike)
+        let explained = self.observed.unexplained.is_empty();
+        watched
+            && explained
+            && wanted.len() == self.observed.services.len()
+            && wanted.iter().all(alike)
     }
 
     fn services(&self) -> Result<Vec<Pair<'a>>, Refusal> {
@@ -256,7 +260,8 @@ impl<'a> Maker<'a> {
     }
 
     fn pair(&self, process: &'a Process) -> Pair<'a> {
-        let there = self.observed.services.iter().find(|there| there.service.process == process.name);
+        // Where two generations are up, the one that the public name leads to serves; of several, the newest.
+        let there = self.all_of(&process.name).max_by_key(|there| (there.public, there.service.generation));
         let old = there.map(|there| &there.service);
         let generation = self.observed.next;
         let socket = process.endpoint.as_ref().map(|endpoint| self.socket(process, endpoint, old));
@@ -389,7 +394,7 @@ impl<'a> Maker<'a> {
             steps.push(Step::MaintenanceOn);
         }
         for pair in &restart {
-            steps.extend(pair.old.map(|old| Step::Stop { service: old.clone() }));
+            steps.extend(self.standing(pair).map(|old| Step::Stop { service: old.clone() }));
         }
         for pair in &pairs {
             if pair.moves_name() {
@@ -412,7 +417,7 @@ impl<'a> Maker<'a> {
         if pause {
             steps.push(Step::MaintenanceOff);
         }
-        let leaving = handover.iter().filter_map(|pair| pair.old).chain(gone.iter().copied());
+        let leaving = handover.iter().flat_map(|pair| self.standing(pair)).chain(gone.iter().copied());
         for old in leaving {
             if old
                 .socket
@@ -506,6 +511,16 @@ impl<'a> Maker<'a> {
         restart.iter().any(stops) && self.observed.maintenance == Maintenance::Off
     }
 
+    /// Every generation of `process` that is up: an operation that could not undo itself may have left two.
+    fn all_of(&self, process: &str) -> impl Iterator<Item = &'a ObservedService> {
+        self.observed.services.iter().filter(move |there| there.service.process == process)
+    }
+
+    /// What `pair`'s new service takes the place of.
+    fn standing(&self, pair: &Pair<'_>) -> impl Iterator<Item = &'a Service> {
+        self.all_of(&pair.new.process).map(|there| &there.service)
+    }
+
     /// Services of processes that the configuration no longer has.
     fn gone(&self, pairs: &[Pair<'_>]) -> Vec<&'a Service> {
         let kept =
@@ -522,6 +537,7 @@ impl<'a> Maker<'a> {
         let releases = prunable(&self.release.name, &present, &self.observed.deployments, keep);
         let mut services: Vec<Service> =
             self.observed.services.iter().map(|there| there.service.clone()).collect();
+        services.extend(self.observed.unexplained.iter().cloned());
         services.extend(pairs.iter().filter(|pair| pair.needs_trial()).map(|pair| pair.trial(&self.layout)));
         Step::Prune { releases, services }
     }

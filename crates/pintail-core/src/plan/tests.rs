@@ -55,6 +55,7 @@ fn bare() -> Observed {
         running: None,
         unfinished: None,
         services: vec![],
+        unexplained: vec![],
         supervised: true,
         maintenance: Maintenance::Off,
         environment: None,
@@ -99,7 +100,10 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
                 }],
             }),
             Step::Stop { service } => host.services.retain(|there| there.service != *service),
-            Step::Prune { releases, .. } => host.releases.retain(|release| !releases.contains(release)),
+            Step::Prune { releases, services } => {
+                host.releases.retain(|release| !releases.contains(release));
+                host.unexplained.retain(|service| !services.contains(service));
+            }
             _ => {}
         }
     }
@@ -188,6 +192,43 @@ fn what_is_live_already_needs_nothing_unless_something_else_changed() {
     assert_snapshot!(told(&again(&more, &host).unwrap()));
     let fewer = config(BASE);
     assert_snapshot!(told(&again(&fewer, &host).unwrap()));
+}
+
+#[test]
+fn every_generation_that_is_up_makes_way() {
+    for process in [WEB.to_owned(), WEB.replace("health", "change = \"restart\"\nhealth")] {
+        let config = config(&format!("{BASE}{process}"));
+        let mut host = after(&deploy(&config, "1.0", &bare()), &bare());
+        // What a stuck operation may leave: a second one, started and never stopped, that nobody is sent to.
+        let mut second = host.services[0].clone();
+        second.service.generation = 2;
+        second.service.socket.as_mut().unwrap().name = "web.2".into();
+        second.public = false;
+        host.services.push(second);
+        host.next = 3;
+        let plan = deploy(&config, "1.0", &host);
+        let stopped = |generation: u64| {
+            plan.steps.iter().any(|step| matches!(step, Step::Stop { service } if service.generation == generation))
+        };
+        assert!(stopped(1) && stopped(2), "{}", told(&plan));
+        let then = after(&plan, &host);
+        assert_eq!(planned(&config, &Wish::Release(release("1.0")), &then).unwrap(), None, "{}", told(&plan));
+    }
+}
+
+#[test]
+fn what_no_journal_explains_goes_at_the_end() {
+    let config = config(&format!("{BASE}{WEB}"));
+    let mut host = after(&deploy(&config, "1.0", &bare()), &bare());
+    let mut stray = host.services[0].service.clone();
+    (stray.process, stray.generation) = ("stray".into(), 9);
+    let basis = host.basis();
+    host.unexplained.push(stray.clone());
+    assert_ne!(host.basis(), basis);
+    let plan = deploy(&config, "1.0", &host);
+    let Some(Step::Prune { services, .. }) = plan.steps.last() else { panic!("{}", told(&plan)) };
+    assert!(services.contains(&stray), "{}", told(&plan));
+    assert_eq!(planned(&config, &Wish::Release(release("1.0")), &after(&plan, &host)).unwrap(), None);
 }
 
 #[test]

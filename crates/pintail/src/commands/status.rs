@@ -162,6 +162,9 @@ fn drift(observed: &Observed) -> Vec<String> {
             "no supervisor runs, so a process that ends stays down; `pintail deploy` starts it".to_owned(),
         );
     }
+    for service in &observed.unexplained {
+        drift.push(format!("`{service}` runs, and no journal says why; `pintail deploy` stops it"));
+    }
     for there in &observed.services {
         let service = &there.service;
         if observed.current.release() != Some(&service.release) {

@@ -1,0 +1,59 @@
+//! A host that is not as its journal says, by whatever happened to it: `status` and `doctor` tell, and the next deploy
+//! mends what it can.
+
+#![allow(clippy::disallowed_methods, reason = "tests change files and start processes by hand")]
+
+mod common;
+
+use common::{HANDOVER, PINTAIL, Stage};
+use pintail_host::supervise::client::Supervisor;
+use pintail_host::supervise::protocol::ServiceSpec;
+use std::fs;
+use std::path::Path;
+
+fn live(version: &str) -> Stage {
+    let stage = Stage::new(HANDOVER);
+    stage.release(version, "healthy");
+    stage.deploy(version).expect(0);
+    stage
+}
+
+#[track_caller]
+fn drift(stage: &Stage) -> Vec<String> {
+    let status = stage.status();
+    let told = status["drift"].as_array().unwrap_or_else(|| panic!("{status:#}"));
+    told.iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+}
+
+fn supervisor(stage: &Stage) -> Supervisor {
+    Supervisor::ensure_program(Path::new(PINTAIL), &stage.root, env!("CARGO_PKG_VERSION")).unwrap()
+}
+
+#[test]
+fn a_service_that_no_journal_explains_is_told_and_stopped() {
+    let stage = live("1.0");
+    let spec = ServiceSpec {
+        process: "stray".into(),
+        generation: 77,
+        release: "0.1-00000000".into(),
+        argv: vec!["/bin/sleep".into(), "1000".into()],
+        cwd: "/".into(),
+        env_file: None,
+        env: Default::default(),
+        socket: None,
+        instances: 1,
+        stop_timeout_ms: 1000,
+        log: stage.root.join("log/stray.log"),
+    };
+    supervisor(&stage).start(&spec).unwrap();
+    // Settings of an operation that was never undone.
+    fs::write(stage.root.join("run/env.55"), "A=1\n").unwrap();
+    assert_eq!(drift(&stage), ["`stray@77` runs, and no journal says why; `pintail deploy` stops it"]);
+    stage.deploy("1.0").expect(0);
+    stage.check_well("1.0", "after the stray one");
+    let status = supervisor(&stage).status().unwrap();
+    assert!(status.services.iter().all(|there| there.process == "web"), "{status:?}");
+    let frozen: Vec<String> =
+        stage.names("run").into_iter().filter(|name| name.starts_with("env.")).collect();
+    assert_eq!(frozen, ["env.2"]);
+}
