@@ -31,6 +31,10 @@ pub struct Observed {
     pub unfinished: Option<Unfinished>,
     /// The services that are wanted up, as the operation that started them described them.
     pub services: Vec<ObservedService>,
+    /// Services that the last deployment that is done started, and that nobody keeps up: their supervisor was shut
+    /// down, or what it knew is gone.
+    #[serde(default)]
+    pub missing: Vec<Service>,
     /// Services that are wanted up though no journal says why, as far as their supervisor knows them. A plan takes
     /// them away at its end.
     #[serde(default)]
@@ -181,6 +185,21 @@ struct Basis<'a> {
 }
 
 impl Observed {
+    /// What keeps processes of the live release from running, a sentence each.
+    pub fn down(&self) -> Vec<String> {
+        let mut down = Vec::new();
+        for service in &self.missing {
+            down.push(format!("`{service}` does not run, and nobody starts it; `pintail deploy` does"));
+        }
+        if !self.supervised && !self.services.is_empty() {
+            let what = "no supervisor runs, so a process that ends stays down; `pintail deploy` starts it";
+            down.push(what.to_owned());
+        }
+        let ended = self.services.iter().filter(|there| !there.is_up());
+        down.extend(ended.map(|there| format!("`{}` is not up", there.service)));
+        down
+    }
+
     /// The digest of all that a plan rests on: a host whose basis is another is another host to plan for.
     pub fn basis(&self) -> Digest {
         let basis = Basis {

@@ -3,7 +3,8 @@
 use crate::observe::holder;
 use crate::supervise::client::Supervisor;
 use pintail_core::layout::Layout;
-use pintail_core::wire::Finding;
+use pintail_core::observed::Observed;
+use pintail_core::wire::{Finding, Trouble};
 use pintail_os::files;
 use std::path::Path;
 
@@ -12,11 +13,13 @@ const LITTLE_ROOM_BYTES: u64 = 200 << 20;
 
 /// Looks at everything a deployment needs.
 pub fn examine(layout: &Layout) -> Vec<Finding> {
+    let observed = crate::observe::observe(layout, "", false);
     vec![
         root(layout),
         room(layout),
         settings(layout),
-        journal(layout),
+        journal(&observed),
+        processes(&observed),
         supervisor(layout),
         shell(),
         lock(layout),
@@ -72,12 +75,12 @@ fn settings(layout: &Layout) -> Finding {
     }
 }
 
-fn journal(layout: &Layout) -> Finding {
-    match crate::observe::observe(layout, "", false) {
+fn journal(observed: &Result<Observed, Trouble>) -> Finding {
+    match observed {
         Err(trouble) => {
-            bad("journal", format!("{}: {}", trouble.what, trouble.why), trouble.hint.unwrap_or_default())
+            bad("journal", format!("{}: {}", trouble.what, trouble.why), trouble.hint.clone().unwrap_or_default())
         }
-        Ok(observed) => match observed.unfinished {
+        Ok(observed) => match &observed.unfinished {
             Some(unfinished) => bad(
                 "journal",
                 format!(
@@ -88,6 +91,22 @@ fn journal(layout: &Layout) -> Finding {
             ),
             None => well("journal", format!("{} deployments, all ended", observed.deployments.len())),
         },
+    }
+}
+
+/// Whether what the journal says was started runs. While an operation runs, it is what changes that.
+fn processes(observed: &Result<Observed, Trouble>) -> Finding {
+    match observed {
+        Ok(observed) if observed.running.is_none() => match &observed.down()[..] {
+            [] => well("processes", format!("{} run as deployed", observed.services.len())),
+            down => bad(
+                "processes",
+                down.join("; "),
+                "`pintail deploy TARGET VERSION` of the live version starts them; `pintail logs TARGET` may say why",
+            ),
+        },
+        Ok(_) => well("processes", "an operation runs"),
+        Err(_) => well("processes", "can't be told while the journal can't be read"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::supervise::protocol::{self as supervise, InstanceState, ServiceStatus
 use crate::supervise::unwatched;
 use crate::trouble::{Trying, trouble};
 use pintail_core::digest::Digest;
-use pintail_core::history::{self, Deployment};
+use pintail_core::history::{self, Deployment, Outcome};
 use pintail_core::layout::Layout;
 use pintail_core::name::ReleaseName;
 use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, Unfinished};
@@ -109,6 +109,9 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
     };
     let (supervisor, supervised) = supervisor(layout, &mut remarks);
     let (services, unexplained) = services(layout, supervisor.as_ref());
+    // While an operation is on its way, or was left there, what runs is what it says.
+    let settled = holder.is_none() && unfinished.is_none();
+    let missing = if settled { missing(&records, &deployments, &services) } else { Vec::new() };
     Ok(Observed {
         machine: pintail_os::process::host(),
         pintail: pintail.to_owned(),
@@ -119,6 +122,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         running: holder.map(|holder| running(&holder, &records)),
         unfinished,
         services,
+        missing,
         unexplained,
         supervised,
         maintenance: read_flag(layout),
@@ -244,6 +248,28 @@ fn services(layout: &Layout, status: Option<&Status>) -> (Vec<ObservedService>, 
         });
     }
     (services, unexplained)
+}
+
+/// What the last deployment that is done left running, without what runs. Each one starts all its services anew, so
+/// the last one's are all that there should be; what it only tried, it stopped again.
+fn missing(records: &[Record], deployments: &[Deployment], there: &[ObservedService]) -> Vec<Service> {
+    let is_done = |deployment: &&Deployment| matches!(deployment.outcome, Outcome::Done { .. });
+    let Some(last) = deployments.iter().rev().find(is_done) else { return Vec::new() };
+    let steps = records.iter().filter(|record| record.header.plan.id == last.id);
+    let mut up: Vec<Service> = Vec::new();
+    for step in steps.flat_map(|record| &record.header.plan.steps) {
+        match step {
+            Step::Start { service } => up.push(service.clone()),
+            Step::Stop { service } => up.retain(|started| started != service),
+            _ => {}
+        }
+    }
+    let runs = |service: &Service| {
+        there.iter().any(|there| {
+            (&there.service.process, there.service.generation) == (&service.process, service.generation)
+        })
+    };
+    up.into_iter().filter(|service| !runs(service)).collect()
 }
 
 /// A service of which only the supervisor knows, as far as it does: enough to stop and forget it, with the socket

@@ -57,3 +57,35 @@ fn a_service_that_no_journal_explains_is_told_and_stopped() {
         stage.names("run").into_iter().filter(|name| name.starts_with("env.")).collect();
     assert_eq!(frozen, ["env.2"]);
 }
+
+/// Three ways to lose every process, with nobody left who would start them again.
+#[test]
+fn a_live_release_whose_processes_nobody_keeps_up_is_told() {
+    let ways: [fn(&Stage); 3] = [
+        |stage| supervisor(stage).shutdown().unwrap(),
+        |stage| {
+            supervisor(stage).shutdown().unwrap();
+            fs::remove_dir_all(stage.root.join("run")).unwrap();
+        },
+        // As after a reboot with `run` on a disk of its own that is made anew.
+        |stage| {
+            supervisor(stage).shutdown().unwrap();
+            fs::remove_dir_all(stage.root.join("run")).unwrap();
+            fs::create_dir(stage.root.join("run")).unwrap();
+        },
+    ];
+    for lose in ways {
+        let stage = live("1.0");
+        lose(&stage);
+        let told = "`web@1` does not run, and nobody starts it; `pintail deploy` does";
+        assert_eq!(drift(&stage), [told]);
+        let shown = stage.run(&["status", "local"]).out;
+        assert!(shown.contains(&format!("DRIFT        {told}")), "{shown}");
+        let doctor = stage.run(&["doctor", "local"]);
+        let doctor = &doctor.expect(1).out;
+        assert!(doctor.contains(&format!("BAD processes   {told}")), "{doctor}");
+        stage.deploy("1.0").expect(0);
+        stage.check_well("1.0", "mended");
+        stage.run(&["doctor", "local"]).expect(0);
+    }
+}

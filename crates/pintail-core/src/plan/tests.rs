@@ -55,6 +55,7 @@ fn bare() -> Observed {
         running: None,
         unfinished: None,
         services: vec![],
+        missing: vec![],
         unexplained: vec![],
         supervised: true,
         maintenance: Maintenance::Off,

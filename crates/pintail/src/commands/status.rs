@@ -157,11 +157,7 @@ fn drift(observed: &Observed) -> Vec<String> {
         Current::Foreign { what } => drift.push(format!("`current` is {what}, which Pintail did not make")),
         Current::Nothing | Current::Release { .. } => {}
     }
-    if !observed.supervised && !observed.services.is_empty() {
-        drift.push(
-            "no supervisor runs, so a process that ends stays down; `pintail deploy` starts it".to_owned(),
-        );
-    }
+    drift.extend(observed.down());
     for service in &observed.unexplained {
         drift.push(format!("`{service}` runs, and no journal says why; `pintail deploy` stops it"));
     }
@@ -172,9 +168,6 @@ fn drift(observed: &Observed) -> Vec<String> {
                 "`{service}` runs release {}, which is not the live one",
                 service.release.version()
             ));
-        }
-        if !there.is_up() {
-            drift.push(format!("`{service}` is not up"));
         }
         if !there.public {
             drift.push(format!("the public socket of `{}` does not lead to `{service}`", service.process));
