@@ -125,11 +125,8 @@ fn goal(
     let good = good_before(live, &observed.releases, &observed.deployments);
     let name = match wanted {
         None => good.first().cloned().ok_or_else(|| {
-            let why = match live {
-                Some(live) => format!("no release before `{}` was live and healthy there", live.version()),
-                None => "no release was ever live and healthy there".to_owned(),
-            };
-            Refusal::new(cannot, why, format!("`pintail history {target}` shows what was"))
+            let (why, hint) = no_way_back(target, observed, live);
+            Refusal::new(cannot, why, hint)
         })?,
         Some(wanted) => {
             let fit =
@@ -151,6 +148,31 @@ fn goal(
         }
     };
     Ok((known(&name, &observed.deployments), Kind::Rollback))
+}
+
+/// Why there is no release to roll back to unless one is named, and what to do.
+fn no_way_back(target: &str, observed: &Observed, live: Option<&ReleaseName>) -> (String, String) {
+    let history = format!("`pintail history {target}` shows what was");
+    let other = |release: &&ReleaseName| live != Some(*release) && was_good(release, &observed.deployments);
+    let there: Vec<String> =
+        observed.releases.iter().filter(other).map(|release| format!("`{}`", release.version())).collect();
+    let Some(live) = live else { return ("no release was ever live and healthy there".to_owned(), history) };
+    if let Some(first) = there.first() {
+        let why = format!(
+            "nothing before `{}` was live and healthy; what came after it and was rolled back from is there: {}",
+            live.version(),
+            there.join(", ")
+        );
+        let name = first.trim_matches('`');
+        return (why, format!("`pintail rollback {target} {name}` goes there all the same"));
+    }
+    let gone = observed.deployments.iter().any(|deployment| other(&&deployment.release));
+    let why = if gone {
+        "no other release that was live and healthy is there any more".to_owned()
+    } else {
+        format!("no release before `{}` was live and healthy there", live.version())
+    };
+    (why, history)
 }
 
 fn was_good(release: &ReleaseName, deployments: &[Deployment]) -> bool {
