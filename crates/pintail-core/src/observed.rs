@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::history::Deployment;
-use crate::name::ReleaseName;
+use crate::name::{AppName, ReleaseName};
 use crate::plan::Service;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct Observed {
     pub root: String,
     /// Milliseconds since 1970 on that machine's clock.
     pub now_ms: u64,
+    /// The application whose root it is: that of the last deployment that is done.
+    #[serde(default)]
+    pub app: Option<AppName>,
     /// What `current` is.
     pub current: Current,
     /// The releases that are there, complete, by name.

@@ -10,7 +10,7 @@ use crate::trouble::{Trying, trouble};
 use pintail_core::digest::Digest;
 use pintail_core::history::{self, Deployment, Outcome};
 use pintail_core::layout::Layout;
-use pintail_core::name::ReleaseName;
+use pintail_core::name::{AppName, ReleaseName};
 use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, Unfinished};
 use pintail_core::plan::{Address, Pass, Service, Socket, Step};
 use pintail_core::wire::Trouble;
@@ -98,6 +98,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         records.iter().map(|record| record.deployment(runs(record))).collect::<Result<_, _>>()?;
     let releases = releases(layout)?;
     let deployments = history::telling(deployments, &releases);
+    let app = app(&records, &deployments);
     let unfinished = records.last().filter(|record| !runs(record)).map(unfinished).transpose()?.flatten();
     let settings = crate::settings::read(layout);
     let settings = match settings {
@@ -117,6 +118,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         pintail: pintail.to_owned(),
         root: layout.root().display().to_string(),
         now_ms: clock::now_ms(),
+        app,
         current: current(layout)?,
         releases,
         running: holder.map(|holder| running(&holder, &records)),
@@ -248,6 +250,14 @@ fn services(layout: &Layout, status: Option<&Status>) -> (Vec<ObservedService>, 
         });
     }
     (services, unexplained)
+}
+
+/// The application whose root it is. An attempt that was undone made it nobody's.
+fn app(records: &[Record], deployments: &[Deployment]) -> Option<AppName> {
+    let is_done = |deployment: &&Deployment| matches!(deployment.outcome, Outcome::Done { .. });
+    let last = deployments.iter().rev().find(is_done)?;
+    let plan = &records.iter().find(|record| record.header.plan.id == last.id)?.header.plan;
+    Some(plan.app.clone())
 }
 
 /// What the last deployment that is done left running, without what runs. Each one starts all its services anew, so

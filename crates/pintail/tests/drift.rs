@@ -89,3 +89,31 @@ fn a_live_release_whose_processes_nobody_keeps_up_is_told() {
         stage.run(&["doctor", "local"]).expect(0);
     }
 }
+
+#[test]
+fn another_application_is_not_deployed_over() {
+    let stage = live("1.0");
+    let before = (stage.picture(), stage.names("journal"));
+    let (name, version) = ("shop".parse().unwrap(), "9.0".parse().unwrap());
+    let tree = stage.room().join("shop");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("index.html"), "shop").unwrap();
+    stage.depot().publish_tree(&tree, &name, &version, None, 0).unwrap();
+    let own = fs::read_to_string(stage.project.join("pintail.toml")).unwrap();
+    stage.set_config(&own.replace("name = \"hello\"", "name = \"shop\""));
+    for command in [
+        &["deploy", "local", "9.0", "--yes"][..],
+        &["plan", "local", "9.0"],
+        &["rollback", "local", "--yes"],
+    ] {
+        let refused = stage.run(command);
+        let err = stage.plain(&refused.expect(1).err);
+        assert!(err.contains("error: will not change `ROOT` on `MACHINE` for `shop`\n"), "{err}");
+        assert!(err.contains("  it is the root of `hello`: its journal says so\n"), "{err}");
+        assert!(err.contains("hint: give `shop` a `root` of its own;"), "{err}");
+    }
+    assert_eq!((stage.picture(), stage.names("journal")), before);
+    assert!(drift(&stage).contains(&"this is the root of `hello`, not of `shop`".to_owned()));
+    stage.set_config(&own);
+    stage.check_well("1.0", "untouched");
+}

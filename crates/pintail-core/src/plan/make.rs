@@ -68,6 +68,7 @@ pub fn release_of(wanted: &str, present: &[ReleaseName]) -> Option<ReleaseName> 
 /// # Errors
 /// A [`Refusal`] when it can't be brought there from where it is.
 pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan>, Refusal> {
+    same_app(desired.config, observed)?;
     let live = live(observed)?;
     let (release, kind) = goal(&desired, observed, live)?;
     let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
@@ -95,6 +96,17 @@ pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan
         steps,
         pivot,
     }))
+}
+
+/// A root is one application's: another one's releases, processes and settings are not ours to replace.
+fn same_app(config: &Config, observed: &Observed) -> Result<(), Refusal> {
+    let Some(app) = observed.app.as_ref().filter(|app| **app != config.name) else { return Ok(()) };
+    let (name, root) = (&config.name, &observed.root);
+    Err(Refusal::new(
+        format!("will not change `{root}` on `{}` for `{name}`", observed.machine),
+        format!("it is the root of `{app}`: its journal says so"),
+        format!("give `{name}` a `root` of its own; if it is the same application, it is called `name = \"{app}\"`"),
+    ))
 }
 
 /// What is live. A name that somebody made by hand is never guessed at.

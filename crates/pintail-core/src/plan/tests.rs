@@ -48,6 +48,7 @@ fn bare() -> Observed {
         pintail: "0".into(),
         root: "/srv/blog".into(),
         now_ms: 0,
+        app: None,
         current: Current::Nothing,
         releases: vec![],
         deployments: vec![],
@@ -84,6 +85,7 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
         ended_ms: Some(1),
         outcome: Outcome::Done { remarks: vec![] },
     });
+    host.app = Some(plan.app.clone());
     host.next += 1;
     for step in &plan.steps {
         match step {
@@ -260,6 +262,8 @@ fn refusals() {
     unset.settings.clear();
     let mut foreign = host.clone();
     foreign.current = Current::Foreign { what: "a folder".into() };
+    let mut others = host.clone();
+    others.app = Some("shop".parse().unwrap());
     let systemd = config(&format!("{BASE}supervisor = \"systemd\"\n{WEB}"));
     let new = Wish::Release(release("2.0"));
     let mut texts = String::new();
@@ -267,6 +271,7 @@ fn refusals() {
         (&config_web, &new, &full),
         (&config_web, &new, &foreign),
         (&config_web, &new, &unset),
+        (&config_web, &new, &others),
         (&systemd, &new, &host),
         (&config_web, &Wish::Back(None), &host),
         (&config_web, &Wish::Back(None), &bare()),

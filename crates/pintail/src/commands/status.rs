@@ -5,7 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::Place;
 use crate::screen::{self, ago, moment};
 use pintail_core::history::{Standing, made_live, standing};
-use pintail_core::name::ReleaseName;
+use pintail_core::name::{AppName, ReleaseName};
 use pintail_core::observed::{
     Current, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
 };
@@ -83,7 +83,10 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
     let mut targets = Vec::new();
     for name in names {
         let hosts = operator.observe(project.target(&name)?)?;
-        let hosts = hosts.into_iter().map(|host| status(host.session.host(), host.observed)).collect();
+        let hosts = hosts
+            .into_iter()
+            .map(|host| status(host.session.host(), &project.config.name, host.observed))
+            .collect();
         targets.push(TargetStatus { target: name, hosts });
     }
     let document = Document { format: FORMAT, app: project.config.name.to_string(), targets };
@@ -99,7 +102,7 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn status(host: &str, observed: Observed) -> HostStatus {
+fn status(host: &str, app: &AppName, observed: Observed) -> HostStatus {
     let live = observed.current.release().map(|release| {
         let made = made_live(release, &observed.deployments);
         Live {
@@ -111,7 +114,10 @@ fn status(host: &str, observed: Observed) -> HostStatus {
             release: release.clone(),
         }
     });
-    let drift = drift(&observed);
+    let mut drift = drift(&observed);
+    if let Some(other) = observed.app.as_ref().filter(|other| *other != app) {
+        drift.insert(0, format!("this is the root of `{other}`, not of `{app}`"));
+    }
     let standing = |release: &ReleaseName| Release {
         standing: standing(release, observed.current.release(), &observed.deployments),
         release: release.clone(),
