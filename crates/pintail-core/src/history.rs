@@ -124,25 +124,34 @@ pub fn standing(release: &ReleaseName, live: Option<&ReleaseName>, deployments: 
 
 /// Good releases other than the live one that are still there, the one that was live last first.
 ///
-/// The order is that of having been live, without what was rolled back from: after `1, 2, 3, rollback to 2`
-/// the last good one before 2 is 1, not 3.
+/// First comes the line: releases in the order in which they were last deployed, without what was rolled back from;
+/// after `1, 2, 3, rollback to 2` the last good one before 2 is 1, not 3. Behind it come those that the line has
+/// lost and that were live before the live one ever was: after `1, 2, 1, rollback to 2` there is still 1, which was
+/// good before 2 came, though it was rolled back from later. Each step leads to what is older, so rolling back again
+/// and again comes to an end.
 pub fn good_before(
     live: Option<&ReleaseName>,
     present: &[ReleaseName],
     deployments: &[Deployment],
 ) -> Vec<ReleaseName> {
+    let made_live = |deployment: &&Deployment| {
+        matches!(deployment.outcome, Outcome::Done { .. }) && deployment.kind != Kind::Restart
+    };
+    let first = |release: &ReleaseName| {
+        deployments.iter().filter(made_live).position(|deployment| deployment.release == *release)
+    };
+    let is_older = |one: &ReleaseName, other: &ReleaseName| first(one) < first(other);
     let mut line: Vec<&ReleaseName> = Vec::new();
-    for deployment in deployments {
-        let Outcome::Done { .. } = deployment.outcome else { continue };
-        if deployment.kind == Kind::Restart {
-            continue;
-        }
+    for deployment in deployments.iter().filter(made_live) {
         match (deployment.kind, line.iter().rposition(|release| **release == deployment.release)) {
             // Going back cuts off what came after the release gone back to.
             (Kind::Rollback, Some(at)) => line.truncate(at + 1),
             (_, Some(at)) => {
                 let again = line.remove(at);
                 line.push(again);
+            }
+            (Kind::Rollback, None) if line.last().is_some_and(|last| is_older(&deployment.release, last)) => {
+                line = vec![&deployment.release];
             }
             (_, None) => line.push(&deployment.release),
         }
@@ -154,7 +163,16 @@ pub fn good_before(
     let good = |release: &&&ReleaseName| {
         present.contains(release) && standing(release, live, deployments) == Standing::Good
     };
-    before.iter().rev().filter(good).map(|release| (*release).clone()).collect()
+    let mut back: Vec<ReleaseName> =
+        before.iter().rev().filter(good).map(|release| (*release).clone()).collect();
+    let lives = deployments.iter().filter(made_live).map(|deployment| &deployment.release);
+    let older = lives.take_while(|release| live.is_some_and(|live| *release != live)).collect::<Vec<_>>();
+    for release in older.iter().rev().filter(good) {
+        if !back.contains(release) {
+            back.push((*release).clone());
+        }
+    }
+    back
 }
 
 /// The releases that may go when `keep` are to stay after `live` went live: never the live one, never the
@@ -265,9 +283,37 @@ mod tests {
             ("1 2 3 <1", "1", ""),
             ("1 2 1", "1", "2"),
             ("1 2 !2 3", "3", "1"),
+            // Live again, and rolled back from: it was good before the other one came all the same.
+            ("1 2 1 <2", "2", "1"),
+            ("1 2 1 <2 <1", "1", ""),
+            ("3 1 2 1 <2", "2", "3 1"),
+            ("1 2 3 <1 4", "4", "1 3 2"),
+            ("1 2 1 2", "2", "1"),
+            ("1 2 1 2 <1", "1", ""),
+            ("1 2 3 1 <3", "3", "2 1"),
         ] {
             let good = good_before(Some(&release(live)), &present, &history(told));
             assert_eq!(names(&good), expected, "after `{told}`");
+        }
+    }
+
+    /// Whatever happened before: rolling back again and again ends, at a release that none was live and good before.
+    #[test]
+    fn rolling_back_comes_to_an_end() {
+        let present: Vec<_> = ["1", "2", "3"].map(release).into();
+        let words = ["1", "2", "3", "<1", "<2", "<3"];
+        for number in 0..words.len().pow(4) {
+            let word = |place: u32| words[number / words.len().pow(place) % words.len()];
+            let before = ["1", word(0), word(1), word(2), word(3)].join(" ");
+            let mut told = history(&before);
+            let mut steps = 0;
+            let live = |told: &[Deployment]| told.last().unwrap().release.clone();
+            while let Some(back) = good_before(Some(&live(&told)), &present, &told).first() {
+                steps += 1;
+                assert!(steps <= 2 * present.len(), "after `{before}`");
+                told.push(went(Kind::Rollback, &back.version().to_string(), done()));
+            }
+            assert_eq!(told[0].release, live(&told), "after `{before}`");
         }
     }
 

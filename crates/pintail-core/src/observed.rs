@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::history::Deployment;
-use crate::name::ReleaseName;
+use crate::name::{AppName, ReleaseName};
 use crate::plan::Service;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct Observed {
     pub root: String,
     /// Milliseconds since 1970 on that machine's clock.
     pub now_ms: u64,
+    /// The application whose root it is: that of the last deployment that is done.
+    #[serde(default)]
+    pub app: Option<AppName>,
     /// What `current` is.
     pub current: Current,
     /// The releases that are there, complete, by name.
@@ -31,14 +34,28 @@ pub struct Observed {
     pub unfinished: Option<Unfinished>,
     /// The services that are wanted up, as the operation that started them described them.
     pub services: Vec<ObservedService>,
+    /// Services that the last deployment that is done started, and that nobody keeps up: their supervisor was shut
+    /// down, or what it knew is gone.
+    #[serde(default)]
+    pub missing: Vec<Service>,
+    /// Services that are wanted up though no journal says why, as far as their supervisor knows them. A plan takes
+    /// them away at its end.
+    #[serde(default)]
+    pub unexplained: Vec<Service>,
     /// Whether their supervisor runs: without it they are as it left them, and what ends stays down.
     pub supervised: bool,
+    /// What differs in the live release from what was deployed, where that was looked at and is known.
+    #[serde(default)]
+    pub differing: Option<Differing>,
     /// The maintenance flag.
     pub maintenance: Maintenance,
     /// The digest of the host's own settings file; `None` when it has none.
     pub environment: Option<Digest>,
     /// The names set there.
     pub settings: Vec<String>,
+    /// Why that file can't be used: then nothing is known of its settings.
+    #[serde(default)]
+    pub settings_fault: Option<SettingsFault>,
     /// Bytes free for an unprivileged user.
     pub free_bytes: u64,
     /// What the host noticed and goes on in spite of: a torn line in its journal, say.
@@ -74,6 +91,43 @@ impl Current {
         match self {
             Current::Release { release } => Some(release),
             _ => None,
+        }
+    }
+}
+
+/// Why a host's settings can't be used: where and what, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsFault {
+    /// What was tried.
+    pub what: String,
+    /// Why it failed, with the line.
+    pub why: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// What differs in a release from what it was when it was sealed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differing {
+    /// How many files and links it has.
+    pub files: u64,
+    /// How many of them differ.
+    pub count: u64,
+    /// The first of these, by path.
+    pub first: Vec<String>,
+    /// How many there was no time to look at.
+    pub unseen: u64,
+}
+
+impl Differing {
+    /// In a sentence; `None` when all that was looked at is as it was.
+    pub fn told(&self) -> Option<String> {
+        let names = self.first.join(", ");
+        let more = if self.count > self.first.len() as u64 { ", …" } else { "" };
+        match self.count {
+            0 => None,
+            1 => Some(format!("1 file differs from what was deployed: {names}")),
+            count => Some(format!("{count} files differ from what was deployed: {names}{more}")),
         }
     }
 }
@@ -169,12 +223,29 @@ struct Basis<'a> {
     releases: &'a [ReleaseName],
     next: u64,
     services: Vec<(&'a Service, Option<Digest>, bool)>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unexplained: &'a [Service],
     maintenance: &'a Maintenance,
     environment: Option<Digest>,
     unfinished: Option<u64>,
 }
 
 impl Observed {
+    /// What keeps processes of the live release from running, a sentence each.
+    pub fn down(&self) -> Vec<String> {
+        let mut down = Vec::new();
+        for service in &self.missing {
+            down.push(format!("`{service}` does not run, and nobody starts it; `pintail deploy` does"));
+        }
+        if !self.supervised && !self.services.is_empty() {
+            let what = "no supervisor runs, so a process that ends stays down; `pintail deploy` starts it";
+            down.push(what.to_owned());
+        }
+        let ended = self.services.iter().filter(|there| !there.is_up());
+        down.extend(ended.map(|there| format!("`{}` is not up", there.service)));
+        down
+    }
+
     /// The digest of all that a plan rests on: a host whose basis is another is another host to plan for.
     pub fn basis(&self) -> Digest {
         let basis = Basis {
@@ -182,6 +253,7 @@ impl Observed {
             releases: &self.releases,
             next: self.next,
             services: self.services.iter().map(|s| (&s.service, s.environment, s.public)).collect(),
+            unexplained: &self.unexplained,
             maintenance: &self.maintenance,
             environment: self.environment,
             unfinished: self.unfinished.as_ref().map(|u| u.id),

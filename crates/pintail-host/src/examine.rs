@@ -1,9 +1,11 @@
 //! *doctor*, on a host: what would stand in the way of a deployment. Changes nothing that stays.
 
 use crate::observe::holder;
+use crate::seal::{self, Look};
 use crate::supervise::client::Supervisor;
 use pintail_core::layout::Layout;
-use pintail_core::wire::Finding;
+use pintail_core::observed::Observed;
+use pintail_core::wire::{Finding, Trouble};
 use pintail_os::files;
 use std::path::Path;
 
@@ -12,11 +14,14 @@ const LITTLE_ROOM_BYTES: u64 = 200 << 20;
 
 /// Looks at everything a deployment needs.
 pub fn examine(layout: &Layout) -> Vec<Finding> {
+    let observed = crate::observe::observe(layout, "", false);
     vec![
         root(layout),
         room(layout),
         settings(layout),
-        journal(layout),
+        journal(&observed),
+        processes(&observed),
+        release(layout, &observed),
         supervisor(layout),
         shell(),
         lock(layout),
@@ -72,12 +77,14 @@ fn settings(layout: &Layout) -> Finding {
     }
 }
 
-fn journal(layout: &Layout) -> Finding {
-    match crate::observe::observe(layout, "", false) {
-        Err(trouble) => {
-            bad("journal", format!("{}: {}", trouble.what, trouble.why), trouble.hint.unwrap_or_default())
-        }
-        Ok(observed) => match observed.unfinished {
+fn journal(observed: &Result<Observed, Trouble>) -> Finding {
+    match observed {
+        Err(trouble) => bad(
+            "journal",
+            format!("{}: {}", trouble.what, trouble.why),
+            trouble.hint.clone().unwrap_or_default(),
+        ),
+        Ok(observed) => match &observed.unfinished {
             Some(unfinished) => bad(
                 "journal",
                 format!(
@@ -88,6 +95,50 @@ fn journal(layout: &Layout) -> Finding {
             ),
             None => well("journal", format!("{} deployments, all ended", observed.deployments.len())),
         },
+    }
+}
+
+/// Whether what the journal says was started runs. While an operation runs, it is what changes that.
+fn processes(observed: &Result<Observed, Trouble>) -> Finding {
+    match observed {
+        Ok(observed) if observed.running.is_none() => match &observed.down()[..] {
+            [] => well("processes", format!("{} run as deployed", observed.services.len())),
+            down => bad(
+                "processes",
+                down.join("; "),
+                "`pintail deploy TARGET VERSION` of the live version starts them; `pintail logs TARGET` may say why",
+            ),
+        },
+        Ok(_) => well("processes", "an operation runs"),
+        Err(_) => well("processes", "can't be told while the journal can't be read"),
+    }
+}
+
+/// Whether the files of what is live are what was deployed: all of them are read.
+fn release(layout: &Layout, observed: &Result<Observed, Trouble>) -> Finding {
+    let what = "release";
+    let Some(live) = observed.as_ref().ok().and_then(|observed| observed.current.release()) else {
+        return well(what, "none is live");
+    };
+    match seal::compare(layout, live, Look::Whole) {
+        Ok(None) => well(what, "what it was when it was deployed is not known: an older Pintail brought it"),
+        Ok(Some(differing)) => match differing.told() {
+            Some(told) => bad(
+                what,
+                told,
+                "what was changed on the host is in no version control: put it there and deploy that",
+            ),
+            None if differing.unseen > 0 => well(
+                what,
+                format!(
+                    "{} of {} files read, all as deployed",
+                    differing.files - differing.unseen,
+                    differing.files
+                ),
+            ),
+            None => well(what, format!("{} files, all as deployed", differing.files)),
+        },
+        Err(why) => bad(what, why, "nothing needs that file but this look; it goes with its release"),
     }
 }
 

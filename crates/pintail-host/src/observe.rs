@@ -4,19 +4,21 @@
 use crate::journal::{self, Record};
 use crate::steps::read_flag;
 use crate::supervise::client::Supervisor;
-use crate::supervise::protocol::{InstanceState, Status, Wanted};
+use crate::supervise::protocol::{self as supervise, InstanceState, ServiceStatus, Status, Wanted};
 use crate::supervise::unwatched;
 use crate::trouble::{Trying, trouble};
 use pintail_core::digest::Digest;
-use pintail_core::history::{self, Deployment};
+use pintail_core::history::{self, Deployment, Outcome};
 use pintail_core::layout::Layout;
-use pintail_core::name::ReleaseName;
-use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, Unfinished};
-use pintail_core::plan::{Address, Service, Step};
+use pintail_core::name::{AppName, ReleaseName};
+use pintail_core::observed::{
+    Current, Instance, Observed, ObservedService, Running, SettingsFault, Unfinished,
+};
+use pintail_core::plan::{Address, Pass, Service, Socket, Step};
 use pintail_core::wire::Trouble;
 use pintail_os::lock::Lock;
 use pintail_os::{clock, files};
-use pintail_saga::{Ending, Position};
+use pintail_saga::{Ending, Failure, Position};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -98,30 +100,40 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         records.iter().map(|record| record.deployment(runs(record))).collect::<Result<_, _>>()?;
     let releases = releases(layout)?;
     let deployments = history::telling(deployments, &releases);
+    let app = app(&records, &deployments);
     let unfinished = records.last().filter(|record| !runs(record)).map(unfinished).transpose()?.flatten();
-    let settings = crate::settings::read(layout);
-    let settings = match settings {
-        Ok(settings) => settings,
+    let (settings, settings_fault) = match crate::settings::read(layout) {
+        Ok(settings) => (settings, None),
         Err(failure) => {
             remarks.push(format!("{}: {}", failure.what, failure.why));
-            crate::settings::Settings::default()
+            let Failure { what, why, hint } = failure;
+            (crate::settings::Settings::default(), Some(SettingsFault { what, why, hint }))
         }
     };
     let (supervisor, supervised) = supervisor(layout, &mut remarks);
+    let (services, unexplained) = services(layout, supervisor.as_ref());
+    // While an operation is on its way, or was left there, what runs is what it says.
+    let settled = holder.is_none() && unfinished.is_none();
+    let missing = if settled { missing(&records, &deployments, &services) } else { Vec::new() };
     Ok(Observed {
         machine: pintail_os::process::host(),
         pintail: pintail.to_owned(),
         root: layout.root().display().to_string(),
         now_ms: clock::now_ms(),
+        app,
         current: current(layout)?,
         releases,
         running: holder.map(|holder| running(&holder, &records)),
         unfinished,
-        services: services(layout, supervisor.as_ref(), &mut remarks),
+        services,
+        missing,
+        unexplained,
         supervised,
+        differing: None,
         maintenance: read_flag(layout),
         environment: Some(&settings.bytes).filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(bytes)),
         settings: settings.values.into_keys().collect(),
+        settings_fault,
         free_bytes: free_bytes(layout.root()),
         next: ids.last().map_or(1, |last| last + 1),
         deployments,
@@ -207,13 +219,14 @@ fn supervisor(layout: &Layout, remarks: &mut Vec<String>) -> (Option<Status>, bo
     }
 }
 
-/// The services wanted up. What they are was said by the plan of the operation that is their generation.
-fn services(layout: &Layout, status: Option<&Status>, remarks: &mut Vec<String>) -> Vec<ObservedService> {
-    let mut services = Vec::new();
+/// The services wanted up, and those of them that no journal explains. What they are was said by the plan of the
+/// operation that is their generation.
+fn services(layout: &Layout, status: Option<&Status>) -> (Vec<ObservedService>, Vec<Service>) {
+    let (mut services, mut unexplained) = (Vec::new(), Vec::new());
     for there in status.iter().flat_map(|status| &status.services).filter(|there| there.wanted == Wanted::Up)
     {
         let Some(service) = described(layout, &there.process, there.generation) else {
-            remarks.push(format!("`{}@{}` runs, and no journal says why", there.process, there.generation));
+            unexplained.extend(stray(there, status));
             continue;
         };
         let instances = there
@@ -240,7 +253,65 @@ fn services(layout: &Layout, status: Option<&Status>, remarks: &mut Vec<String>)
             instances,
         });
     }
-    services
+    (services, unexplained)
+}
+
+/// The application whose root it is. An attempt that was undone made it nobody's.
+fn app(records: &[Record], deployments: &[Deployment]) -> Option<AppName> {
+    let is_done = |deployment: &&Deployment| matches!(deployment.outcome, Outcome::Done { .. });
+    let last = deployments.iter().rev().find(is_done)?;
+    let plan = &records.iter().find(|record| record.header.plan.id == last.id)?.header.plan;
+    Some(plan.app.clone())
+}
+
+/// What the last deployment that is done left running, without what runs. Each one starts all its services anew, so
+/// the last one's are all that there should be; what it only tried, it stopped again.
+fn missing(records: &[Record], deployments: &[Deployment], there: &[ObservedService]) -> Vec<Service> {
+    let is_done = |deployment: &&Deployment| matches!(deployment.outcome, Outcome::Done { .. });
+    let Some(last) = deployments.iter().rev().find(is_done) else { return Vec::new() };
+    let steps = records.iter().filter(|record| record.header.plan.id == last.id);
+    let mut up: Vec<Service> = Vec::new();
+    for step in steps.flat_map(|record| &record.header.plan.steps) {
+        match step {
+            Step::Start { service } => up.push(service.clone()),
+            Step::Stop { service } => up.retain(|started| started != service),
+            _ => {}
+        }
+    }
+    let runs = |service: &Service| {
+        there.iter().any(|there| {
+            (&there.service.process, there.service.generation) == (&service.process, service.generation)
+        })
+    };
+    up.into_iter().filter(|service| !runs(service)).collect()
+}
+
+/// A service of which only the supervisor knows, as far as it does: enough to stop and forget it, with the socket
+/// that an operation would have made for it. `None` where it runs what can be no release.
+fn stray(there: &ServiceStatus, status: Option<&Status>) -> Option<Service> {
+    let name = format!("{}.{}", there.process, there.generation);
+    let held = status.iter().flat_map(|status| &status.sockets).find(|socket| socket.name == name);
+    let socket = held.map(|held| Socket {
+        name,
+        address: match &held.address {
+            supervise::Address::Unix(path) => Address::Unix(path.clone()),
+            supervise::Address::Tcp(address) => Address::Tcp(*address),
+        },
+        pass: Pass::ListenFds,
+    });
+    Some(Service {
+        process: there.process.clone(),
+        generation: there.generation,
+        release: there.release.parse().ok()?,
+        typed: String::new(),
+        line: String::new(),
+        instances: there.instances.len() as u32,
+        socket,
+        health: None,
+        settle_ms: 0,
+        stop_timeout_ms: there.stop_timeout_ms,
+        drain_ms: 0,
+    })
 }
 
 fn state(state: &InstanceState) -> &'static str {

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// Room that stays free beside what a release takes: journals, logs and sockets need some too.
 const ROOM_LEFT_BYTES: u64 = 1 << 20;
 
+/// Bytes of a unix socket's path that fit into `sockaddr_un`, without its closing NUL.
+const SOCKET_PATH_MAX: usize = 107;
+
 /// What a host should be.
 #[derive(Debug, Clone, Copy)]
 pub struct Desired<'a> {
@@ -68,10 +71,13 @@ pub fn release_of(wanted: &str, present: &[ReleaseName]) -> Option<ReleaseName> 
 /// # Errors
 /// A [`Refusal`] when it can't be brought there from where it is.
 pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan>, Refusal> {
+    same_app(desired.config, observed)?;
     let live = live(observed)?;
     let (release, kind) = goal(&desired, observed, live)?;
     let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
+    maker.settings_are_readable()?;
     let wanted = maker.services()?;
+    maker.sockets_fit(&wanted)?;
     if live == Some(&release.name) && maker.serves(&wanted) {
         return Ok(None);
     }
@@ -95,6 +101,19 @@ pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan
         steps,
         pivot,
     }))
+}
+
+/// A root is one application's: another one's releases, processes and settings are not ours to replace.
+fn same_app(config: &Config, observed: &Observed) -> Result<(), Refusal> {
+    let Some(app) = observed.app.as_ref().filter(|app| **app != config.name) else { return Ok(()) };
+    let (name, root) = (&config.name, &observed.root);
+    Err(Refusal::new(
+        format!("will not change `{root}` on `{}` for `{name}`", observed.machine),
+        format!("it is the root of `{app}`: its journal says so"),
+        format!(
+            "give `{name}` a `root` of its own; if it is the same application, it is called `name = \"{app}\"`"
+        ),
+    ))
 }
 
 /// What is live. A name that somebody made by hand is never guessed at.
@@ -125,11 +144,8 @@ fn goal(
     let good = good_before(live, &observed.releases, &observed.deployments);
     let name = match wanted {
         None => good.first().cloned().ok_or_else(|| {
-            let why = match live {
-                Some(live) => format!("no release before `{}` was live and healthy there", live.version()),
-                None => "no release was ever live and healthy there".to_owned(),
-            };
-            Refusal::new(cannot, why, format!("`pintail history {target}` shows what was"))
+            let (why, hint) = no_way_back(target, observed, live);
+            Refusal::new(cannot, why, hint)
         })?,
         Some(wanted) => {
             let fit =
@@ -151,6 +167,31 @@ fn goal(
         }
     };
     Ok((known(&name, &observed.deployments), Kind::Rollback))
+}
+
+/// Why there is no release to roll back to unless one is named, and what to do.
+fn no_way_back(target: &str, observed: &Observed, live: Option<&ReleaseName>) -> (String, String) {
+    let history = format!("`pintail history {target}` shows what was");
+    let other = |release: &&ReleaseName| live != Some(*release) && was_good(release, &observed.deployments);
+    let there: Vec<String> =
+        observed.releases.iter().filter(other).map(|release| format!("`{}`", release.version())).collect();
+    let Some(live) = live else { return ("no release was ever live and healthy there".to_owned(), history) };
+    if let Some(first) = there.first() {
+        let why = format!(
+            "nothing before `{}` was live and healthy; what came after it and was rolled back from is there: {}",
+            live.version(),
+            there.join(", ")
+        );
+        let name = first.trim_matches('`');
+        return (why, format!("`pintail rollback {target} {name}` goes there all the same"));
+    }
+    let gone = observed.deployments.iter().any(|deployment| other(&&deployment.release));
+    let why = if gone {
+        "no other release that was live and healthy is there any more".to_owned()
+    } else {
+        format!("no release before `{}` was live and healthy there", live.version())
+    };
+    (why, history)
 }
 
 fn was_good(release: &ReleaseName, deployments: &[Deployment]) -> bool {
@@ -241,7 +282,8 @@ impl<'a> Maker<'a> {
             })
         };
         let watched = self.observed.supervised || wanted.is_empty();
-        watched && wanted.len() == self.observed.services.len() && wanted.iter().all(alike)
+        let explained = self.observed.unexplained.is_empty();
+        watched && explained && wanted.len() == self.observed.services.len() && wanted.iter().all(alike)
     }
 
     fn services(&self) -> Result<Vec<Pair<'a>>, Refusal> {
@@ -256,7 +298,8 @@ impl<'a> Maker<'a> {
     }
 
     fn pair(&self, process: &'a Process) -> Pair<'a> {
-        let there = self.observed.services.iter().find(|there| there.service.process == process.name);
+        // Where two generations are up, the one that the public name leads to serves; of several, the newest.
+        let there = self.all_of(&process.name).max_by_key(|there| (there.public, there.service.generation));
         let old = there.map(|there| &there.service);
         let generation = self.observed.next;
         let socket = process.endpoint.as_ref().map(|endpoint| self.socket(process, endpoint, old));
@@ -310,6 +353,37 @@ impl<'a> Maker<'a> {
             }
             (Listen::Unix, _) => Socket { address: Address::Unix(self.layout.socket(&name)), name, pass },
         }
+    }
+
+    /// Whether all socket paths can be connected to. The supervisor could bind longer ones; no front can reach them.
+    fn sockets_fit(&self, pairs: &[Pair<'_>]) -> Result<(), Refusal> {
+        let trials = pairs.iter().filter(|pair| pair.needs_trial()).map(|pair| pair.trial(&self.layout));
+        for service in pairs.iter().map(|pair| pair.new.clone()).chain(trials) {
+            let Some(Address::Unix(path)) = service.socket.map(|socket| socket.address) else { continue };
+            let bytes = path.as_os_str().len();
+            if bytes > SOCKET_PATH_MAX {
+                return Err(Refusal::new(
+                    format!("cannot give `{}` a socket on `{}`", service.process, self.observed.machine),
+                    format!(
+                        "`{}` has {bytes} bytes, and the path of a unix socket at most {SOCKET_PATH_MAX}",
+                        path.display()
+                    ),
+                    "a shorter `root`, or `listen = \"127.0.0.1:PORT\"`",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it can be told which settings the processes should have: an operation would fail at its step `env`.
+    fn settings_are_readable(&self) -> Result<(), Refusal> {
+        let Some(fault) = &self.observed.settings_fault else { return Ok(()) };
+        let hint = format!("mend that line; `pintail doctor {}` looks again", self.desired.target.name);
+        Err(Refusal {
+            what: fault.what.clone(),
+            why: fault.why.clone(),
+            hint: Some(fault.hint.clone().unwrap_or(hint)),
+        })
     }
 
     /// Whether the host has the settings that the application needs.
@@ -389,7 +463,7 @@ impl<'a> Maker<'a> {
             steps.push(Step::MaintenanceOn);
         }
         for pair in &restart {
-            steps.extend(pair.old.map(|old| Step::Stop { service: old.clone() }));
+            steps.extend(self.standing(pair).map(|old| Step::Stop { service: old.clone() }));
         }
         for pair in &pairs {
             if pair.moves_name() {
@@ -412,7 +486,7 @@ impl<'a> Maker<'a> {
         if pause {
             steps.push(Step::MaintenanceOff);
         }
-        let leaving = handover.iter().filter_map(|pair| pair.old).chain(gone.iter().copied());
+        let leaving = handover.iter().flat_map(|pair| self.standing(pair)).chain(gone.iter().copied());
         for old in leaving {
             if old
                 .socket
@@ -506,6 +580,16 @@ impl<'a> Maker<'a> {
         restart.iter().any(stops) && self.observed.maintenance == Maintenance::Off
     }
 
+    /// Every generation of `process` that is up: an operation that could not undo itself may have left two.
+    fn all_of(&self, process: &str) -> impl Iterator<Item = &'a ObservedService> {
+        self.observed.services.iter().filter(move |there| there.service.process == process)
+    }
+
+    /// What `pair`'s new service takes the place of.
+    fn standing(&self, pair: &Pair<'_>) -> impl Iterator<Item = &'a Service> {
+        self.all_of(&pair.new.process).map(|there| &there.service)
+    }
+
     /// Services of processes that the configuration no longer has.
     fn gone(&self, pairs: &[Pair<'_>]) -> Vec<&'a Service> {
         let kept =
@@ -522,6 +606,7 @@ impl<'a> Maker<'a> {
         let releases = prunable(&self.release.name, &present, &self.observed.deployments, keep);
         let mut services: Vec<Service> =
             self.observed.services.iter().map(|there| there.service.clone()).collect();
+        services.extend(self.observed.unexplained.iter().cloned());
         services.extend(pairs.iter().filter(|pair| pair.needs_trial()).map(|pair| pair.trial(&self.layout)));
         Step::Prune { releases, services }
     }

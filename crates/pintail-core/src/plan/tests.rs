@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{self, Config};
 use crate::history::{Deployment, Outcome};
-use crate::observed::{Current, Instance, Maintenance, Observed, ObservedService};
+use crate::observed::{Current, Instance, Maintenance, Observed, ObservedService, SettingsFault};
 use insta::assert_snapshot;
 
 const BASE: &str = r#"
@@ -48,6 +48,7 @@ fn bare() -> Observed {
         pintail: "0".into(),
         root: "/srv/blog".into(),
         now_ms: 0,
+        app: None,
         current: Current::Nothing,
         releases: vec![],
         deployments: vec![],
@@ -55,10 +56,14 @@ fn bare() -> Observed {
         running: None,
         unfinished: None,
         services: vec![],
+        missing: vec![],
+        unexplained: vec![],
         supervised: true,
+        differing: None,
         maintenance: Maintenance::Off,
         environment: None,
         settings: vec!["DB".into()],
+        settings_fault: None,
         free_bytes: 1 << 40,
         remarks: vec![],
     }
@@ -82,6 +87,7 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
         ended_ms: Some(1),
         outcome: Outcome::Done { remarks: vec![] },
     });
+    host.app = Some(plan.app.clone());
     host.next += 1;
     for step in &plan.steps {
         match step {
@@ -99,7 +105,10 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
                 }],
             }),
             Step::Stop { service } => host.services.retain(|there| there.service != *service),
-            Step::Prune { releases, .. } => host.releases.retain(|release| !releases.contains(release)),
+            Step::Prune { releases, services } => {
+                host.releases.retain(|release| !releases.contains(release));
+                host.unexplained.retain(|service| !services.contains(service));
+            }
             _ => {}
         }
     }
@@ -191,6 +200,45 @@ fn what_is_live_already_needs_nothing_unless_something_else_changed() {
 }
 
 #[test]
+fn every_generation_that_is_up_makes_way() {
+    for process in [WEB.to_owned(), WEB.replace("health", "change = \"restart\"\nhealth")] {
+        let config = config(&format!("{BASE}{process}"));
+        let mut host = after(&deploy(&config, "1.0", &bare()), &bare());
+        // What a stuck operation may leave: a second one, started and never stopped, that nobody is sent to.
+        let mut second = host.services[0].clone();
+        second.service.generation = 2;
+        second.service.socket.as_mut().unwrap().name = "web.2".into();
+        second.public = false;
+        host.services.push(second);
+        host.next = 3;
+        let plan = deploy(&config, "1.0", &host);
+        let stopped = |generation: u64| {
+            plan.steps
+                .iter()
+                .any(|step| matches!(step, Step::Stop { service } if service.generation == generation))
+        };
+        assert!(stopped(1) && stopped(2), "{}", told(&plan));
+        let then = after(&plan, &host);
+        assert_eq!(planned(&config, &Wish::Release(release("1.0")), &then).unwrap(), None, "{}", told(&plan));
+    }
+}
+
+#[test]
+fn what_no_journal_explains_goes_at_the_end() {
+    let config = config(&format!("{BASE}{WEB}"));
+    let mut host = after(&deploy(&config, "1.0", &bare()), &bare());
+    let mut stray = host.services[0].service.clone();
+    (stray.process, stray.generation) = ("stray".into(), 9);
+    let basis = host.basis();
+    host.unexplained.push(stray.clone());
+    assert_ne!(host.basis(), basis);
+    let plan = deploy(&config, "1.0", &host);
+    let Some(Step::Prune { services, .. }) = plan.steps.last() else { panic!("{}", told(&plan)) };
+    assert!(services.contains(&stray), "{}", told(&plan));
+    assert_eq!(planned(&config, &Wish::Release(release("1.0")), &after(&plan, &host)).unwrap(), None);
+}
+
+#[test]
 fn a_flag_raised_by_hand_stays_raised() {
     let config = config(&format!("{BASE}{}", WEB.replace("health", "change = \"restart\"\nhealth")));
     let mut host = after(&deploy(&config, "1.0", &bare()), &bare());
@@ -208,6 +256,10 @@ fn files_alone_need_no_supervisor() {
     assert_snapshot!(told(&deploy(&config(BASE), "1.0", &bare())));
 }
 
+fn new_of(version: &str) -> Wish {
+    Wish::Release(release(version))
+}
+
 #[test]
 fn refusals() {
     let config_web = config(&format!("{BASE}{WEB}"));
@@ -218,6 +270,20 @@ fn refusals() {
     unset.settings.clear();
     let mut foreign = host.clone();
     foreign.current = Current::Foreign { what: "a folder".into() };
+    let mut others = host.clone();
+    others.app = Some("shop".parse().unwrap());
+    let mut faulty = host.clone();
+    faulty.settings_fault = Some(SettingsFault {
+        what: "cannot use the settings in `/srv/blog/env`".into(),
+        why: "`/srv/blog/env` line 2: `A` was given above".into(),
+        hint: None,
+    });
+    let mut deep = bare();
+    // With `/run/web.1.sock` behind it: one byte too long.
+    deep.root = format!("/srv/{}", "d".repeat(108 - "/srv//run/web.1.sock".len()));
+    let mut just = deep.clone();
+    just.root.pop();
+    assert!(planned(&config_web, &new_of("2.0"), &just).is_ok());
     let systemd = config(&format!("{BASE}supervisor = \"systemd\"\n{WEB}"));
     let new = Wish::Release(release("2.0"));
     let mut texts = String::new();
@@ -225,6 +291,10 @@ fn refusals() {
         (&config_web, &new, &full),
         (&config_web, &new, &foreign),
         (&config_web, &new, &unset),
+        (&config_web, &new, &others),
+        (&config_web, &new, &deep),
+        // Also what is live already: what it should run with can't be told.
+        (&config_web, &Wish::Release(release("1.0")), &faulty),
         (&systemd, &new, &host),
         (&config_web, &Wish::Back(None), &host),
         (&config_web, &Wish::Back(None), &bare()),

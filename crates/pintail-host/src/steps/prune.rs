@@ -3,12 +3,15 @@
 //! return, so nothing undoes it.
 
 use crate::hands::{Hands, address, id};
-use crate::trouble::Trying;
+use crate::supervise::client::Supervisor;
+use crate::supervise::unwatched;
+use crate::trouble::{Trying, fail};
 use pintail_core::layout::Layout;
 use pintail_core::name::ReleaseName;
 use pintail_core::plan::{Pass, Service, Step};
 use pintail_os::files;
 use pintail_saga::Failure;
+use std::fs;
 use std::path::Path;
 
 pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Service]) -> Result<(), Failure> {
@@ -16,6 +19,8 @@ pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Servi
         hands.cut.point()?;
         let supervisor = hands.supervisor()?;
         let what = || format!("cannot forget `{service}`");
+        // Stopped already, but for one that no journal explains: there was no step to stop it.
+        hands.stop(service)?;
         supervisor.forget(&id(service)).trying(what)?;
         let Some(socket) = service.socket.as_ref().filter(|socket| !is_used(hands, &socket.name)) else {
             continue;
@@ -33,10 +38,7 @@ pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Servi
             files::remove_file(&public).trying(what)?;
         }
     }
-    for service in services.iter().filter(|service| service.generation != hands.plan.id) {
-        let frozen = hands.layout.frozen_environment(service.generation);
-        files::remove_file(&frozen).trying(|| format!("cannot remove `{}`", frozen.display()))?;
-    }
+    forget_settings(hands)?;
     for release in releases {
         hands.cut.point()?;
         remove(hands, release)?;
@@ -46,6 +48,30 @@ pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Servi
     for path in leftovers {
         hands.cut.point()?;
         files::remove_tree(&path).trying(|| format!("cannot remove `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Takes the frozen settings of all generations away that nobody runs: also of those that had no service, or whose
+/// operation was never undone.
+fn forget_settings(hands: &Hands<'_>) -> Result<(), Failure> {
+    let what = || "cannot see which frozen settings are used".to_owned();
+    let status = match Supervisor::connect(hands.layout.root()).trying(what)? {
+        Some(supervisor) => Some(supervisor.status().trying(what)?),
+        None => unwatched::status(hands.layout.root()).or_else(|why| fail(what(), why))?,
+    };
+    let run = hands.layout.run();
+    let there = fs::read_dir(&run).trying(|| format!("cannot look into `{}`", run.display()))?;
+    for entry in there.flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("env.")?.parse::<u64>().ok());
+        let Some(generation) = number.filter(|generation| *generation != hands.plan.id) else { continue };
+        let known = status.iter().flat_map(|status| &status.services);
+        if known.into_iter().any(|service| service.generation == generation) {
+            continue;
+        }
+        let path = entry.path();
+        files::remove_file(&path).trying(|| format!("cannot remove `{}`", path.display()))?;
     }
     Ok(())
 }
@@ -83,5 +109,7 @@ fn remove(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
     for path in [hands.layout.release(release), hands.layout.cache(release)] {
         files::remove_tree(&path).trying(|| format!("cannot remove `{}`", path.display()))?;
     }
+    let seal = hands.layout.seal(release);
+    files::remove_file(&seal).trying(|| format!("cannot remove `{}`", seal.display()))?;
     Ok(())
 }

@@ -5,9 +5,9 @@ use crate::exit::{Exit, Failure};
 use crate::project::Place;
 use crate::screen::{self, ago, moment};
 use pintail_core::history::{Standing, made_live, standing};
-use pintail_core::name::ReleaseName;
+use pintail_core::name::{AppName, ReleaseName};
 use pintail_core::observed::{
-    Current, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
+    Current, Differing, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
 };
 use pintail_core::wire::Trouble;
 use serde::Serialize;
@@ -98,7 +98,9 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
             .iter()
             .zip(reached)
             .map(|(address, reached)| match reached {
-                Ok(host) => Told::There(Box::new(status(host.session.host(), host.observed))),
+                Ok(host) => {
+                    Told::There(Box::new(status(host.session.host(), &project.config.name, host.observed)))
+                }
                 Err(unreachable) => Told::Gone { host: address.to_string(), unreachable },
             })
             .collect();
@@ -157,7 +159,7 @@ fn tell_who_is_behind(hosts: &mut [Told]) {
     }
 }
 
-fn status(host: &str, observed: Observed) -> HostStatus {
+fn status(host: &str, app: &AppName, observed: Observed) -> HostStatus {
     let live = observed.current.release().map(|release| {
         let made = made_live(release, &observed.deployments);
         Live {
@@ -169,7 +171,16 @@ fn status(host: &str, observed: Observed) -> HostStatus {
             release: release.clone(),
         }
     });
-    let drift = drift(&observed);
+    let mut drift = drift(&observed);
+    if let Some(other) = observed.app.as_ref().filter(|other| *other != app) {
+        drift.insert(0, format!("this is the root of `{other}`, not of `{app}`"));
+    }
+    let mut remarks = observed.remarks;
+    if let Some(Differing { unseen: unseen @ 1.., files, .. }) = observed.differing {
+        remarks.push(format!(
+            "{unseen} of {files} files were not looked at, for time; `pintail doctor` reads them"
+        ));
+    }
     let standing = |release: &ReleaseName| Release {
         standing: standing(release, observed.current.release(), &observed.deployments),
         release: release.clone(),
@@ -187,7 +198,7 @@ fn status(host: &str, observed: Observed) -> HostStatus {
         maintenance: observed.maintenance,
         running: observed.running,
         unfinished: observed.unfinished,
-        remarks: observed.remarks,
+        remarks,
     }
 }
 
@@ -215,10 +226,10 @@ pub(crate) fn drift(observed: &Observed) -> Vec<String> {
         Current::Foreign { what } => drift.push(format!("`current` is {what}, which Pintail did not make")),
         Current::Nothing | Current::Release { .. } => {}
     }
-    if !observed.supervised && !observed.services.is_empty() {
-        drift.push(
-            "no supervisor runs, so a process that ends stays down; `pintail deploy` starts it".to_owned(),
-        );
+    drift.extend(observed.down());
+    drift.extend(observed.differing.as_ref().and_then(Differing::told));
+    for service in &observed.unexplained {
+        drift.push(format!("`{service}` runs, and no journal says why; `pintail deploy` stops it"));
     }
     for there in &observed.services {
         let service = &there.service;
@@ -228,13 +239,11 @@ pub(crate) fn drift(observed: &Observed) -> Vec<String> {
                 service.release.version()
             ));
         }
-        if !there.is_up() {
-            drift.push(format!("`{service}` is not up"));
-        }
         if !there.public {
             drift.push(format!("the public socket of `{}` does not lead to `{service}`", service.process));
         }
-        if there.environment != observed.environment {
+        // Of a file that can't be read it is not known: a remark says so.
+        if there.environment != observed.environment && observed.settings_fault.is_none() {
             drift.push(format!(
                 "`{service}` runs with other settings than `env` has now; a deploy restarts it"
             ));
