@@ -90,9 +90,16 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
         args.targets.clone()
     };
     let mut targets = Vec::new();
-    for name in names {
-        let target = project.target(&name)?;
-        let reached = operator.observe_each(target);
+    for name in &names {
+        let target = project.target(name)?;
+        let mut reached = operator.observe_each(target);
+        // Who asked for one host and can't have it has nothing else to be told.
+        if names.len() == 1
+            && reached.len() == 1
+            && let Some(Err(trouble)) = reached.pop_if(|reached| reached.is_err())
+        {
+            return Err(trouble.into());
+        }
         let mut hosts: Vec<Told> = target
             .hosts
             .iter()
@@ -105,7 +112,7 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
             })
             .collect();
         tell_who_is_behind(&mut hosts);
-        targets.push(TargetStatus { target: name, hosts });
+        targets.push(TargetStatus { target: name.clone(), hosts });
     }
     let gone = targets.iter().flat_map(|target| &target.hosts).any(|told| matches!(told, Told::Gone { .. }));
     let document = Document { format: FORMAT, app: project.config.name.to_string(), targets };
