@@ -50,6 +50,9 @@ pub struct Observed {
     pub environment: Option<Digest>,
     /// The names set there.
     pub settings: Vec<String>,
+    /// Why that file can't be used: then nothing is known of its settings.
+    #[serde(default)]
+    pub settings_fault: Option<SettingsFault>,
     /// Bytes free for an unprivileged user.
     pub free_bytes: u64,
     /// What the host noticed and goes on in spite of: a torn line in its journal, say.
@@ -87,6 +90,17 @@ impl Current {
             _ => None,
         }
     }
+}
+
+/// Why a host's settings can't be used: where and what, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsFault {
+    /// What was tried.
+    pub what: String,
+    /// Why it failed, with the line.
+    pub why: String,
+    /// What to do next.
+    pub hint: Option<String>,
 }
 
 /// An operation that runs.

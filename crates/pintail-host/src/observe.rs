@@ -11,12 +11,12 @@ use pintail_core::digest::Digest;
 use pintail_core::history::{self, Deployment, Outcome};
 use pintail_core::layout::Layout;
 use pintail_core::name::{AppName, ReleaseName};
-use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, Unfinished};
+use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, SettingsFault, Unfinished};
 use pintail_core::plan::{Address, Pass, Service, Socket, Step};
 use pintail_core::wire::Trouble;
 use pintail_os::lock::Lock;
 use pintail_os::{clock, files};
-use pintail_saga::{Ending, Position};
+use pintail_saga::{Ending, Failure, Position};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -100,12 +100,12 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
     let deployments = history::telling(deployments, &releases);
     let app = app(&records, &deployments);
     let unfinished = records.last().filter(|record| !runs(record)).map(unfinished).transpose()?.flatten();
-    let settings = crate::settings::read(layout);
-    let settings = match settings {
-        Ok(settings) => settings,
+    let (settings, settings_fault) = match crate::settings::read(layout) {
+        Ok(settings) => (settings, None),
         Err(failure) => {
             remarks.push(format!("{}: {}", failure.what, failure.why));
-            crate::settings::Settings::default()
+            let Failure { what, why, hint } = failure;
+            (crate::settings::Settings::default(), Some(SettingsFault { what, why, hint }))
         }
     };
     let (supervisor, supervised) = supervisor(layout, &mut remarks);
@@ -130,6 +130,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         maintenance: read_flag(layout),
         environment: Some(&settings.bytes).filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(bytes)),
         settings: settings.values.into_keys().collect(),
+        settings_fault,
         free_bytes: free_bytes(layout.root()),
         next: ids.last().map_or(1, |last| last + 1),
         deployments,

@@ -117,3 +117,32 @@ fn another_application_is_not_deployed_over() {
     stage.set_config(&own);
     stage.check_well("1.0", "untouched");
 }
+
+#[test]
+fn a_broken_settings_file_is_told_by_all_who_need_it() {
+    let stage = live("1.0");
+    stage.run(&["env", "set", "local", "A=1", "B=2"]).expect(0);
+    let mut text = fs::read_to_string(stage.root.join("env")).unwrap();
+    text.push_str("A=\"POISON\n");
+    fs::write(stage.root.join("env"), text).unwrap();
+    let told = "`ROOT/env` line 3: `A`: the quote of its value is not closed, or text follows it";
+    for command in [
+        &["env", "list", "local"][..],
+        &["env", "list", "local", "--json"],
+        &["deploy", "local", "1.0", "--yes"],
+        &["plan", "local", "1.0"],
+    ] {
+        let ran = stage.run(command);
+        let err = stage.plain(&ran.expect(1).err);
+        assert!(err.starts_with("error: cannot use the settings in `ROOT/env`"), "{err}");
+        assert!(err.contains(&format!("\n  {told}\nhint: mend that line;")), "{err}");
+        assert_eq!(ran.out, "");
+    }
+    let doctor = stage.run(&["doctor", "local"]);
+    assert!(stage.plain(&doctor.expect(1).out).contains(&format!("BAD env         {told}")), "{}", doctor.all());
+    let status = stage.run(&["status", "local"]);
+    assert!(stage.plain(&status.expect(0).out).contains(told), "{}", status.all());
+    for ran in [doctor, status] {
+        assert!(!ran.all().contains("POISON"), "{}", ran.all());
+    }
+}

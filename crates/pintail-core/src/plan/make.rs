@@ -72,6 +72,7 @@ pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan
     let live = live(observed)?;
     let (release, kind) = goal(&desired, observed, live)?;
     let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
+    maker.settings_are_readable()?;
     let wanted = maker.services()?;
     if live == Some(&release.name) && maker.serves(&wanted) {
         return Ok(None);
@@ -349,6 +350,17 @@ impl<'a> Maker<'a> {
             }
             (Listen::Unix, _) => Socket { address: Address::Unix(self.layout.socket(&name)), name, pass },
         }
+    }
+
+    /// Whether it can be told which settings the processes should have: an operation would fail at its step `env`.
+    fn settings_are_readable(&self) -> Result<(), Refusal> {
+        let Some(fault) = &self.observed.settings_fault else { return Ok(()) };
+        let hint = format!("mend that line; `pintail doctor {}` looks again", self.desired.target.name);
+        Err(Refusal {
+            what: fault.what.clone(),
+            why: fault.why.clone(),
+            hint: Some(fault.hint.clone().unwrap_or(hint)),
+        })
     }
 
     /// Whether the host has the settings that the application needs.

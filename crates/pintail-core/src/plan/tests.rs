@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{self, Config};
 use crate::history::{Deployment, Outcome};
-use crate::observed::{Current, Instance, Maintenance, Observed, ObservedService};
+use crate::observed::{Current, Instance, Maintenance, Observed, ObservedService, SettingsFault};
 use insta::assert_snapshot;
 
 const BASE: &str = r#"
@@ -62,6 +62,7 @@ fn bare() -> Observed {
         maintenance: Maintenance::Off,
         environment: None,
         settings: vec!["DB".into()],
+        settings_fault: None,
         free_bytes: 1 << 40,
         remarks: vec![],
     }
@@ -264,6 +265,12 @@ fn refusals() {
     foreign.current = Current::Foreign { what: "a folder".into() };
     let mut others = host.clone();
     others.app = Some("shop".parse().unwrap());
+    let mut faulty = host.clone();
+    faulty.settings_fault = Some(SettingsFault {
+        what: "cannot use the settings in `/srv/blog/env`".into(),
+        why: "`/srv/blog/env` line 2: `A` was given above".into(),
+        hint: None,
+    });
     let systemd = config(&format!("{BASE}supervisor = \"systemd\"\n{WEB}"));
     let new = Wish::Release(release("2.0"));
     let mut texts = String::new();
@@ -272,6 +279,8 @@ fn refusals() {
         (&config_web, &new, &foreign),
         (&config_web, &new, &unset),
         (&config_web, &new, &others),
+        // Also what is live already: what it should run with can't be told.
+        (&config_web, &Wish::Release(release("1.0")), &faulty),
         (&systemd, &new, &host),
         (&config_web, &Wish::Back(None), &host),
         (&config_web, &Wish::Back(None), &bare()),

@@ -28,10 +28,10 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, String>, String> {
     parse(&text).map_err(|(line, why)| format!("`{}` line {line}: {why}", path.display()))
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, &'static str)> {
+fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, String)> {
     let mut settings = BTreeMap::new();
     for (index, line) in text.lines().enumerate() {
-        let at = |why| (index + 1, why);
+        let at = |why: &str| (index + 1, why.to_owned());
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -40,9 +40,9 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, &'static str)> 
         if !is_key(key) {
             return Err(at("a key is letters, digits and `_`, no digit first, no blank before `=`"));
         }
-        let value = unquote(value.trim()).map_err(at)?;
+        let value = unquote(value.trim()).map_err(|why| at(&format!("`{key}`: {why}")))?;
         if settings.insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(at("this key was given above"));
+            return Err(at(&format!("`{key}` was given above")));
         }
     }
     Ok(settings)
@@ -56,14 +56,14 @@ fn is_key(key: &str) -> bool {
 
 fn unquote(value: &str) -> Result<&str, &'static str> {
     if value.contains('\0') {
-        return Err("a value can't contain NUL");
+        return Err("its value contains a NUL");
     }
     let Some(quote) = value.chars().next().filter(|first| matches!(first, '\'' | '"')) else {
         return Ok(value);
     };
     match value[1..].strip_suffix(quote) {
         Some(inner) if !inner.contains(quote) => Ok(inner),
-        _ => Err("the quote is not closed, or text follows it"),
+        _ => Err("the quote of its value is not closed, or text follows it"),
     }
 }
 

@@ -51,6 +51,14 @@ pub(crate) fn run(place: &Place, env: &Env) -> Result<Exit, Failure> {
 fn list(place: &Place, target: &str, json: bool) -> Result<Exit, Failure> {
     let project = place.project()?;
     let hosts = project.operator()?.observe(project.target(target)?)?;
+    for host in &hosts {
+        if let Some(fault) = &host.observed.settings_fault {
+            let what = format!("{} on `{}`", fault.what, host.session.host());
+            let hint = format!("mend that line; `pintail doctor {target}` looks again");
+            let trouble = Trouble::new(what, &fault.why);
+            return Err(trouble.hint(fault.hint.clone().unwrap_or(hint)).into());
+        }
+    }
     let hosts: Vec<HostSettings> = hosts
         .into_iter()
         .map(|host| HostSettings { host: host.session.host().to_owned(), settings: host.observed.settings })

@@ -178,7 +178,8 @@ fn drift(observed: &Observed) -> Vec<String> {
         if !there.public {
             drift.push(format!("the public socket of `{}` does not lead to `{service}`", service.process));
         }
-        if there.environment != observed.environment {
+        // Of a file that can't be read it is not known: a remark says so.
+        if there.environment != observed.environment && observed.settings_fault.is_none() {
             drift.push(format!(
                 "`{service}` runs with other settings than `env` has now; a deploy restarts it"
             ));
