@@ -8,6 +8,8 @@ pub mod version;
 
 pub mod name;
 
+pub mod setting;
+
 pub mod manifest;
 
 pub mod config;

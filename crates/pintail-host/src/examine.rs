@@ -77,9 +77,11 @@ fn settings(layout: &Layout) -> Finding {
 
 fn journal(observed: &Result<Observed, Trouble>) -> Finding {
     match observed {
-        Err(trouble) => {
-            bad("journal", format!("{}: {}", trouble.what, trouble.why), trouble.hint.clone().unwrap_or_default())
-        }
+        Err(trouble) => bad(
+            "journal",
+            format!("{}: {}", trouble.what, trouble.why),
+            trouble.hint.clone().unwrap_or_default(),
+        ),
         Ok(observed) => match &observed.unfinished {
             Some(unfinished) => bad(
                 "journal",

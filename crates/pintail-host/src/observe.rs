@@ -11,7 +11,9 @@ use pintail_core::digest::Digest;
 use pintail_core::history::{self, Deployment, Outcome};
 use pintail_core::layout::Layout;
 use pintail_core::name::{AppName, ReleaseName};
-use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, SettingsFault, Unfinished};
+use pintail_core::observed::{
+    Current, Instance, Observed, ObservedService, Running, SettingsFault, Unfinished,
+};
 use pintail_core::plan::{Address, Pass, Service, Socket, Step};
 use pintail_core::wire::Trouble;
 use pintail_os::lock::Lock;

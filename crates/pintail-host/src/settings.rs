@@ -3,6 +3,7 @@
 use crate::supervise::env_file;
 use crate::trouble::{Trying, fail};
 use pintail_core::layout::Layout;
+use pintail_core::setting;
 use pintail_os::files;
 use pintail_saga::Failure;
 use std::collections::BTreeMap;
@@ -59,13 +60,16 @@ fn read_at(path: &Path) -> Result<Settings, Failure> {
 pub fn change(layout: &Layout, changes: &[(String, Option<String>)]) -> Result<(), Failure> {
     let path = layout.environment();
     let what = || format!("cannot change the settings in `{}`", path.display());
+    if let Some(name) = setting::twice(changes.iter().map(|(name, _)| name.as_str())) {
+        return fail(what(), format!("`{name}` is named twice"));
+    }
     let settings = read(layout)?;
     let text = String::from_utf8_lossy(&settings.bytes).into_owned();
     let is_of =
         |line: &str, name: &str| line.trim_start().split_once('=').is_some_and(|(key, _)| key == name);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for (name, value) in changes {
-        check(name, value.as_deref()).or_else(|why| fail(what(), why))?;
+        setting::check(name, value.as_deref()).or_else(|why| fail(what(), why))?;
         let at = lines.iter().position(|line| is_of(line, name));
         match (at, value.as_ref().map(|value| format!("{name}={}", quoted(value)))) {
             (Some(at), Some(line)) => lines[at] = line,
@@ -76,23 +80,12 @@ pub fn change(layout: &Layout, changes: &[(String, Option<String>)]) -> Result<(
     }
     let mut bytes = lines.join("\n").into_bytes();
     bytes.push(b'\n');
+    if bytes.len() as u64 > env_file::LIMIT_BYTES {
+        let why =
+            format!("it would have {} bytes, and at most {} are read", bytes.len(), env_file::LIMIT_BYTES);
+        return fail(what(), why);
+    }
     files::write_whole(&path, &bytes, 0o600).trying(what)
-}
-
-fn check(name: &str, value: Option<&str>) -> Result<(), String> {
-    let mut letters = name.chars();
-    let first = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    if !first || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err(format!("`{name}` is no name: letters, digits and `_`, no digit first"));
-    }
-    let value = value.unwrap_or_default();
-    if value.contains(['\n', '\0']) {
-        return Err(format!("the value of `{name}` has more than one line"));
-    }
-    if value.contains('\'') && value.contains('"') {
-        return Err(format!("the value of `{name}` has both kinds of quotes, which `env` can't hold"));
-    }
-    Ok(())
 }
 
 fn quoted(value: &str) -> String {
@@ -129,6 +122,17 @@ mod tests {
         assert_eq!(set("B", None).unwrap_err().why, "`B` is not set");
         assert!(set("A", Some("one\ntwo")).is_err());
         assert!(set("1A", Some("x")).is_err());
+        let twice = [("A".to_owned(), Some("1".to_owned())), ("A".to_owned(), Some("2".to_owned()))];
+        assert_eq!(change(&layout, &twice).unwrap_err().why, "`A` is named twice");
+        // Each may be as long as an environment takes, but not the file as long as nobody reads.
+        let long = "x".repeat(131_068);
+        for name in ["L1", "L2", "L3"] {
+            set(name, Some(&long)).unwrap();
+        }
+        assert!(set("L4", Some(&long)).unwrap_err().why.contains("at most 524288 are read"));
+        for name in ["L1", "L2", "L3"] {
+            set(name, None).unwrap();
+        }
         std::fs::set_permissions(layout.environment(), std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(read(&layout).unwrap_err().why.contains("others may read"));
     }

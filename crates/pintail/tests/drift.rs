@@ -101,11 +101,9 @@ fn another_application_is_not_deployed_over() {
     stage.depot().publish_tree(&tree, &name, &version, None, 0).unwrap();
     let own = fs::read_to_string(stage.project.join("pintail.toml")).unwrap();
     stage.set_config(&own.replace("name = \"hello\"", "name = \"shop\""));
-    for command in [
-        &["deploy", "local", "9.0", "--yes"][..],
-        &["plan", "local", "9.0"],
-        &["rollback", "local", "--yes"],
-    ] {
+    for command in
+        [&["deploy", "local", "9.0", "--yes"][..], &["plan", "local", "9.0"], &["rollback", "local", "--yes"]]
+    {
         let refused = stage.run(command);
         let err = stage.plain(&refused.expect(1).err);
         assert!(err.contains("error: will not change `ROOT` on `MACHINE` for `shop`\n"), "{err}");
@@ -139,7 +137,11 @@ fn a_broken_settings_file_is_told_by_all_who_need_it() {
         assert_eq!(ran.out, "");
     }
     let doctor = stage.run(&["doctor", "local"]);
-    assert!(stage.plain(&doctor.expect(1).out).contains(&format!("BAD env         {told}")), "{}", doctor.all());
+    assert!(
+        stage.plain(&doctor.expect(1).out).contains(&format!("BAD env         {told}")),
+        "{}",
+        doctor.all()
+    );
     let status = stage.run(&["status", "local"]);
     assert!(stage.plain(&status.expect(0).out).contains(told), "{}", status.all());
     for ran in [doctor, status] {

@@ -106,7 +106,9 @@ fn same_app(config: &Config, observed: &Observed) -> Result<(), Refusal> {
     Err(Refusal::new(
         format!("will not change `{root}` on `{}` for `{name}`", observed.machine),
         format!("it is the root of `{app}`: its journal says so"),
-        format!("give `{name}` a `root` of its own; if it is the same application, it is called `name = \"{app}\"`"),
+        format!(
+            "give `{name}` a `root` of its own; if it is the same application, it is called `name = \"{app}\"`"
+        ),
     ))
 }
 
@@ -277,10 +279,7 @@ impl<'a> Maker<'a> {
         };
         let watched = self.observed.supervised || wanted.is_empty();
         let explained = self.observed.unexplained.is_empty();
-        watched
-            && explained
-            && wanted.len() == self.observed.services.len()
-            && wanted.iter().all(alike)
+        watched && explained && wanted.len() == self.observed.services.len() && wanted.iter().all(alike)
     }
 
     fn services(&self) -> Result<Vec<Pair<'a>>, Refusal> {

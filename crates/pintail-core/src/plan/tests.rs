@@ -212,7 +212,9 @@ fn every_generation_that_is_up_makes_way() {
         host.next = 3;
         let plan = deploy(&config, "1.0", &host);
         let stopped = |generation: u64| {
-            plan.steps.iter().any(|step| matches!(step, Step::Stop { service } if service.generation == generation))
+            plan.steps
+                .iter()
+                .any(|step| matches!(step, Step::Stop { service } if service.generation == generation))
         };
         assert!(stopped(1) && stopped(2), "{}", told(&plan));
         let then = after(&plan, &host);

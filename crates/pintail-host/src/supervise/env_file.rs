@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use pintail_core::setting;
 use pintail_os::files;
 
 /// The longest file, in bytes. The kernel's own bound for one setting is 128 KiB.
@@ -41,6 +42,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, String)> {
             return Err(at("a key is letters, digits and `_`, no digit first, no blank before `=`"));
         }
         let value = unquote(value.trim()).map_err(|why| at(&format!("`{key}`: {why}")))?;
+        setting::fits(key, value.len()).map_err(|why| at(&why))?;
         if settings.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(at(&format!("`{key}` was given above")));
         }

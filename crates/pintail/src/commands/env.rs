@@ -5,14 +5,15 @@ use crate::args::Env;
 use crate::exit::{Exit, Failure};
 use crate::project::Place;
 use crate::screen;
+use pintail_core::setting;
 use pintail_core::wire::{Ask, Trouble};
 use serde::Serialize;
 use std::io::Read;
 
 /// The format of `env list --json`.
 const FORMAT: u32 = 1;
-/// A longer value is no setting.
-const VALUE_MAX: u64 = 128 << 10;
+/// Bytes of standard input that are read for a value: more than any may have, so that its size can be told.
+const INPUT_MAX: u64 = 16 << 20;
 
 #[derive(Serialize)]
 struct Document {
@@ -78,14 +79,31 @@ fn setting(typed: &str) -> Result<(String, Option<String>), Failure> {
     if let Some((name, value)) = typed.split_once('=') {
         return Ok((name.to_owned(), Some(value.to_owned())));
     }
-    let mut value = String::new();
-    std::io::stdin().take(VALUE_MAX).read_to_string(&mut value).map_err(|error| {
-        Trouble::new(format!("cannot read the value of `{typed}` from standard input"), error)
-    })?;
-    Ok((typed.to_owned(), Some(value.trim_end_matches('\n').to_owned())))
+    let what = || format!("cannot set `{typed}` from standard input");
+    let mut value = Vec::new();
+    std::io::stdin().take(INPUT_MAX).read_to_end(&mut value).map_err(|error| Trouble::new(what(), error))?;
+    let length = value.len() - value.iter().rev().take_while(|byte| **byte == b'\n').count();
+    value.truncate(length);
+    // Whatever is in it: of a whole file taken for a value, its size says most.
+    setting::fits(typed, length).map_err(|why| Trouble::new(what(), why))?;
+    let value = String::from_utf8(value).map_err(|_| Trouble::new(what(), "the value is not UTF-8"))?;
+    Ok((typed.to_owned(), Some(value)))
+}
+
+/// Everything that is wrong with what was typed, before any host is asked.
+fn check(target: &str, changes: &[(String, Option<String>)]) -> Result<(), Failure> {
+    let mut wrong: Vec<String> =
+        changes.iter().filter_map(|(name, value)| setting::check(name, value.as_deref()).err()).collect();
+    let twice = setting::twice(changes.iter().map(|(name, _)| name.as_str()));
+    wrong.extend(twice.map(|name| format!("`{name}` is named twice")));
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::new(format!("cannot change the settings of `{target}`"), wrong.join("\n")).into())
 }
 
 fn change(place: &Place, target: &str, changes: Vec<(String, Option<String>)>) -> Result<Exit, Failure> {
+    check(target, &changes)?;
     let project = place.project()?;
     on_each(
         &project,

@@ -125,6 +125,44 @@ impl Watch {
     }
 }
 
+/// A whole file taken for a value, a name that would be written over: refused with name and sizes, and nothing is set.
+#[test]
+fn a_setting_that_no_program_could_get_is_refused() {
+    // Not the one that the other test looks for in all arguments.
+    const PRIVATE: &str = "PRIVATE-8c21-ab";
+    let stage = Stage::with(|root| config(root, "", &hello("")));
+    let room = 131_072 - "SECRET=\0".len();
+    let fits = format!("{}\n", "p".repeat(room));
+    stage.run_with_input(&["env", "set", "local", "SECRET"], &fits).expect(0);
+    let before = fs::read(stage.root.join("env")).unwrap();
+    assert_eq!(before.len(), "SECRET=\n".len() + room);
+    let long = format!("{PRIVATE}{}", "p".repeat(200_000));
+    for (arguments, input, why) in [
+        (
+            &["SECRET"][..],
+            long.as_str(),
+            "the value of `SECRET` has 200015 bytes; beside that name a program's environment takes 131064",
+        ),
+        (
+            &["SECRET"],
+            "PRIVATE-8c21-ab\0x",
+            "the value of `SECRET` contains a NUL, which no environment can hold",
+        ),
+        (&["A=1", "A=PRIVATE-8c21-ab"], "", "`A` is named twice"),
+        (&["PINTAIL_TARGET=PRIVATE-8c21-ab"], "", "`PINTAIL_TARGET` is set by Pintail itself"),
+        (&["LISTEN_FDS=PRIVATE-8c21-ab"], "", "`LISTEN_FDS` is set by Pintail itself"),
+    ] {
+        let ran = stage.run_with_input(&[&["env", "set", "local"], arguments].concat(), input);
+        assert!(ran.expect(1).err.contains(&format!("\n  {why}\n")), "{}", ran.all());
+        assert!(!ran.all().contains(PRIVATE), "{}", ran.all());
+        assert_eq!(fs::read(stage.root.join("env")).unwrap(), before);
+    }
+    // The longest one reaches the process whole.
+    stage.release("1.0", "healthy");
+    stage.deploy("1.0").expect(0);
+    assert_eq!(environment(instances(&stage, "web")[0])["SECRET"].len(), room);
+}
+
 #[test]
 fn a_setting_that_is_required_and_missing_refuses_with_a_hint() {
     let stage = Stage::with(|root| config(root, "env_required = [\"DB_URL\", \"TOKEN\"]", &hello("")));
