@@ -20,12 +20,24 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
     let typed = Typed::parse();
-    match run(typed) {
+    match run(typed).and_then(told) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             screen::narrate(&failure.told());
             failure.exit().into()
         }
+    }
+}
+
+/// A command that was to show something and could not has failed; how an operation ended says more than that.
+fn told(exit: Exit) -> Result<Exit, Failure> {
+    match (screen::close(), exit) {
+        (Err(trouble), Exit::Done | Exit::Code(0)) => Err(trouble.into()),
+        (Err(trouble), worse) => {
+            screen::narrate(&exit::told(&trouble));
+            Ok(worse)
+        }
+        (Ok(()), exit) => Ok(exit),
     }
 }
 

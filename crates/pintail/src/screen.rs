@@ -1,7 +1,42 @@
 //! The only place that prints. Data to standard output, narration to standard error; readable without colour.
+//!
+//! Data that could not be written is remembered until the command's end: what it did on the way there (a deployment
+//! under way) must not break off in its middle for that.
 
+use pintail_core::wire::Trouble;
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
+
+/// The first reason why data could not be written.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Writes data. A reader that went away (`| head`) is no failure; anything else is told by [`close`].
+fn put(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    remember(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+fn remember(written: io::Result<()>) {
+    if let Err(error) = written.or_else(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    }) {
+        let _ = UNWRITTEN.set(error.to_string());
+    }
+}
+
+/// Says whether all data was written, at the command's end.
+///
+/// # Errors
+/// It was not, and why.
+pub(crate) fn close() -> Result<(), Trouble> {
+    match UNWRITTEN.get() {
+        None => Ok(()),
+        Some(why) => Err(Trouble::new("cannot write to standard output", why)
+            .hint("only what it shows is missing; whatever else it was to do is done")),
+    }
+}
 
 /// Tells the operator something.
 pub(crate) fn narrate(text: &str) {
@@ -9,9 +44,9 @@ pub(crate) fn narrate(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Prints data. A reader that went away (`| head`) is no failure.
+/// Prints data.
 pub(crate) fn print(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    put(format!("{text}\n").as_bytes());
 }
 
 /// Prints what has its own line ends.
@@ -19,8 +54,7 @@ pub(crate) fn print_raw(text: &str, error: bool) {
     if error {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     } else {
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        put(text.as_bytes());
     }
 }
 

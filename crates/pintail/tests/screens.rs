@@ -132,3 +132,40 @@ fn help() {
     assert_snapshot!("help", plain(&stage, &stage.run(&["--help"])));
     assert_snapshot!("help-deploy", plain(&stage, &stage.run(&["deploy", "--help"])));
 }
+
+/// Output that can't be written is a failure that is told, and one that breaks nothing off; a reader that has enough
+/// is none.
+#[test]
+fn a_full_output_is_told_and_a_closed_one_is_not() {
+    let stage = Stage::new(HANDOVER);
+    stage.release("1.0", "healthy");
+    let full = |arguments: &[&str]| {
+        let mut command = stage.command(arguments);
+        command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+        common::ran(command)
+    };
+    let told = "error: cannot write to standard output\n  No space left on device (os error 28)\n";
+    for arguments in [
+        &["deploy", "local", "1.0", "--yes", "--json"][..],
+        &["status"],
+        &["status", "--json"],
+        &["history", "local"],
+        &["completions", "bash"],
+    ] {
+        let ran = full(arguments);
+        assert!(ran.expect(1).err.contains(told), "{}", ran.all());
+    }
+    // The deployment whose events nobody could read is whole.
+    stage.check_well("1.0", "events into nothing");
+    assert!(stage.run(&["history", "local"]).out.contains("done"));
+    stage.release("2.0", "unhealthy");
+    let undone = full(&["deploy", "local", "2.0", "--yes", "--json"]);
+    assert!(undone.expect(3).err.contains(told), "{}", undone.all());
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = stage.command(&["status", "--json"]);
+    command.stdout(writer);
+    let ran = common::ran(command);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}

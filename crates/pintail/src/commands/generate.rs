@@ -2,6 +2,7 @@
 
 use crate::args::Typed;
 use crate::exit::{Exit, Failure};
+use crate::screen;
 use clap::CommandFactory;
 use clap_complete::Shell;
 use pintail_core::wire::Trouble;
@@ -9,7 +10,10 @@ use pintail_os::files;
 use std::path::Path;
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
-    clap_complete::generate(shell, &mut Typed::command(), "pintail", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Typed::command(), "pintail", &mut script);
+    // It has its own line ends.
+    screen::print_raw(&String::from_utf8_lossy(&script), false);
     Ok(Exit::Done)
 }
 
