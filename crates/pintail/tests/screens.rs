@@ -169,3 +169,18 @@ fn a_full_output_is_told_and_a_closed_one_is_not() {
     let ran = common::ran(command);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
+
+/// What only programs type is offered to nobody; all else is.
+#[test]
+fn completions_offer_what_help_shows() {
+    let stage = Stage::new(HANDOVER);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = stage.run(&["completions", shell]).expect(0).out.clone();
+        for hidden in ["supervise", "seat", "gate", "pause-at", "endurance", "post-every"] {
+            assert!(!script.contains(hidden), "{shell}: {hidden}");
+        }
+        for shown in ["deploy", "rollback", "skip-unreachable", "follow", "depot", "verify", "completions"] {
+            assert!(script.contains(shown), "{shell}: {shown}");
+        }
+    }
+}
