@@ -2,7 +2,7 @@
 
 use crate::VERSION;
 use crate::exit::{Exit, Failure};
-use pintail_core::config::{Config, Target, read, render};
+use pintail_core::config::{Config, Target, read_bytes, render};
 use pintail_core::wire::Trouble;
 use pintail_depot::Depot;
 use pintail_fleet::target::Operator;
@@ -65,8 +65,7 @@ impl Place {
                 "run this in the project's folder, or name one with -C; `pintail init` writes a new one",
             )
         })?;
-        let config = read(&String::from_utf8_lossy(&bytes), shown)
-            .map_err(|problems| Failure::Config(render(&problems)))?;
+        let config = read_bytes(&bytes, shown).map_err(|problems| Failure::Config(render(&problems)))?;
         let folder =
             self.config.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder =

@@ -29,7 +29,7 @@ pub(crate) use host::KEPT as KEPT_NAMES;
 pub use host::{HostSettings, PrepareCommand, Publish, Supervisor};
 pub use problem::{Problem, render};
 pub use process::{Change, Endpoint, Listen, Process, Protocol, SocketHandling};
-pub use read::{Config, read};
+pub use read::{Config, read, read_bytes};
 pub use release::{ReleaseRules, TagTemplate};
 pub use run_template::{Placeholder, RunTemplate};
 pub use schema::{BackupWhen, DatabaseUrl, DeclaredSchema, Engine, SchemaSettings};

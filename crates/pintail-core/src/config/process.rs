@@ -154,54 +154,90 @@ pub(super) struct Declared<'a> {
     pub(super) answers: bool,
 }
 
+/// Every key is read before any is missed, and what doesn't fit together is told of those that can be read.
 fn process(name: &Node<'_>, node: Node<'_>, taken: &mut Vec<(String, Listen)>) -> Option<Process> {
     let named = name.parse(section_name);
     let walk = node.table(&places::PROCESS)?;
     let run = walk.required("run", "\"node server.js\"").and_then(|node| node.parse(run_template::parse));
     let spoken = walk.or("protocol", Spoken::Something(Protocol::Http), |node| node.choice());
-    let endpoint = match spoken {
-        Spoken::Something(protocol) => endpoint(&walk, protocol),
-        Spoken::Nothing => refuse_endpoint(&walk),
+    let (answers, change_default) = match spoken {
+        Spoken::Something(protocol) => (Some(answers(&walk, protocol)), Change::Handover),
+        Spoken::Nothing => {
+            refuse_endpoint(&walk);
+            (None, Change::Restart)
+        }
     };
-    let change_default = match spoken {
-        Spoken::Something(_) => Change::Handover,
-        Spoken::Nothing => Change::Restart,
+    let instances = readable(&walk, "instances", 1, |node| node.integer(INSTANCES));
+    let change = readable(&walk, "change", change_default, |node| node.choice());
+    let settle = walk.or("settle", SETTLE, |node| node.duration(duration::ANY));
+    let stop_timeout = walk.or("stop_timeout", STOP_TIMEOUT, |node| node.duration(duration::SOME));
+    let drain = walk.or("drain", DRAIN, |node| node.duration(duration::ANY));
+    if let Some(listen) = answers.as_ref().and_then(|answers| answers.listen) {
+        refuse_taken(named.as_deref(), listen, &walk, taken);
+    }
+    let shape = Shape { run: run.as_ref(), answers: answers.as_ref(), instances, change };
+    if let Some((key, complaint)) = shape.impossible() {
+        match walk.optional(key) {
+            Some(node) => node.wrong(complaint),
+            None => walk.wrong(complaint),
+        }
+    }
+    let endpoint = match answers {
+        Some(Answers { protocol, listen, socket, health }) => {
+            Some(Endpoint { protocol, listen: listen?, socket: socket?, health: health? })
+        }
+        None => None,
     };
-    let process = Process {
+    Some(Process {
         name: named?,
         run: run?,
         endpoint,
-        instances: walk.or("instances", 1, |node| node.integer(INSTANCES)),
-        change: walk.or("change", change_default, |node| node.choice()),
-        settle: walk.or("settle", SETTLE, |node| node.duration(duration::ANY)),
-        stop_timeout: walk.or("stop_timeout", STOP_TIMEOUT, |node| node.duration(duration::SOME)),
-        drain: walk.or("drain", DRAIN, |node| node.duration(duration::ANY)),
-    };
-    refuse_taken(&process, &walk, taken);
-    refuse_impossible(&process, &walk);
-    Some(process)
+        instances: instances?,
+        change: change?,
+        settle,
+        stop_timeout,
+        drain,
+    })
 }
 
-fn endpoint(walk: &Walk<'_>, protocol: Protocol) -> Option<Endpoint> {
+/// What `read` makes of the key's value, `default` if it isn't there; `None` if it can't be read, so that nothing is
+/// said against a value that nobody wrote.
+fn readable<'a, T>(
+    walk: &Walk<'a>,
+    key: &str,
+    default: T,
+    read: impl FnOnce(Node<'a>) -> Option<T>,
+) -> Option<T> {
+    walk.optional(key).map_or(Some(default), read)
+}
+
+/// An [`Endpoint`], as far as it can be read.
+struct Answers {
+    protocol: Protocol,
+    listen: Option<Listen>,
+    socket: Option<SocketHandling>,
+    health: Option<Health>,
+}
+
+fn answers(walk: &Walk<'_>, protocol: Protocol) -> Answers {
     let socket_default = match protocol {
         Protocol::Fastcgi => SocketHandling::Stdin,
         Protocol::Http => SocketHandling::ListenFds,
     };
-    Some(Endpoint {
+    Answers {
         protocol,
-        listen: walk.or("listen", Listen::Unix, |node| node.parse(listen)),
-        socket: walk.or("socket", socket_default, |node| node.choice()),
-        health: health::read(walk.optional("health"))?,
-    })
+        listen: readable(walk, "listen", Listen::Unix, |node| node.parse(listen)),
+        socket: readable(walk, "socket", socket_default, |node| node.choice()),
+        health: health::read(walk.optional("health")),
+    }
 }
 
-fn refuse_endpoint(walk: &Walk<'_>) -> Option<Endpoint> {
+fn refuse_endpoint(walk: &Walk<'_>) {
     for key in ["listen", "socket", "health"] {
         if let Some(node) = walk.optional(key) {
             node.wrong(Complaint::new("has no meaning beside `protocol = \"none\"`, which answers nothing"));
         }
     }
-    None
 }
 
 fn listen(text: &str) -> Result<Listen, Complaint> {
@@ -231,59 +267,67 @@ fn meant_address(text: &str) -> Option<String> {
     }
 }
 
-fn refuse_taken(process: &Process, walk: &Walk<'_>, taken: &mut Vec<(String, Listen)>) {
-    let (Some(endpoint), Some(node)) = (&process.endpoint, walk.optional("listen")) else {
-        return;
-    };
-    if let Some((other, _)) = taken.iter().find(|(_, other)| endpoint.listen.clashes(*other)) {
+fn refuse_taken(name: Option<&str>, listen: Listen, walk: &Walk<'_>, taken: &mut Vec<(String, Listen)>) {
+    let Some(node) = walk.optional("listen") else { return };
+    if let Some((other, _)) = taken.iter().find(|(_, other)| listen.clashes(*other)) {
         node.wrong(Complaint::new(format!("is an address that `processes.{other}` already has")));
     }
-    taken.push((process.name.clone(), endpoint.listen));
+    // One without a readable name is told of already, and can't be named here.
+    taken.extend(name.map(|name| (name.to_owned(), listen)));
 }
 
-/// What each key allows, but all together don't.
-fn refuse_impossible(process: &Process, walk: &Walk<'_>) {
-    let impossible = match &process.endpoint {
-        Some(endpoint) => impossible_endpoint(process, endpoint),
-        None => impossible_without_endpoint(process),
-    };
-    if let Some((key, complaint)) = impossible {
-        match walk.optional(key) {
-            Some(node) => node.wrong(complaint),
-            None => walk.wrong(complaint),
+/// What each key allows, but all together don't: of a process as far as it can be read.
+struct Shape<'a> {
+    run: Option<&'a RunTemplate>,
+    answers: Option<&'a Answers>,
+    instances: Option<u16>,
+    change: Option<Change>,
+}
+
+impl Shape<'_> {
+    fn impossible(&self) -> Option<(&'static str, Complaint)> {
+        match self.answers {
+            Some(answers) => self.impossible_endpoint(answers.listen?, answers.socket?),
+            None => self.impossible_without_endpoint(),
         }
     }
-}
 
-fn impossible_without_endpoint(process: &Process) -> Option<(&'static str, Complaint)> {
-    let named = process.run.mentions(Placeholder::Listen) || process.run.mentions(Placeholder::Port);
-    named.then(|| ("run", Complaint::new("names an address, but `protocol = \"none\"` has none")))
-}
+    fn impossible_without_endpoint(&self) -> Option<(&'static str, Complaint)> {
+        let run = self.run?;
+        let named = run.mentions(Placeholder::Listen) || run.mentions(Placeholder::Port);
+        named.then(|| ("run", Complaint::new("names an address, but `protocol = \"none\"` has none")))
+    }
 
-fn impossible_endpoint(process: &Process, endpoint: &Endpoint) -> Option<(&'static str, Complaint)> {
-    let mentions = |placeholder| process.run.mentions(placeholder);
-    let told_where = mentions(Placeholder::Listen) || mentions(Placeholder::Port);
-    match (endpoint.listen, endpoint.socket) {
-        (Listen::Unix, _) if mentions(Placeholder::Port) => {
-            let complaint = Complaint::new("has `{port}`, but `listen = \"unix\"` has no port");
-            Some(("run", complaint.meant("{listen}")))
+    fn impossible_endpoint(
+        &self,
+        listen: Listen,
+        socket: SocketHandling,
+    ) -> Option<(&'static str, Complaint)> {
+        let mentions = |placeholder| self.run.map(|run| run.mentions(placeholder));
+        let told_where = || Some(mentions(Placeholder::Listen)? || mentions(Placeholder::Port)?);
+        match (listen, socket) {
+            (Listen::Unix, _) if mentions(Placeholder::Port) == Some(true) => {
+                let complaint = Complaint::new("has `{port}`, but `listen = \"unix\"` has no port");
+                Some(("run", complaint.meant("{listen}")))
+            }
+            (Listen::Unix, SocketHandling::Bind) if told_where() == Some(false) => {
+                let complaint = Complaint::new("has no `{listen}`, so the app can't know what to bind");
+                Some(("run", complaint.hint("`{listen}` stands for the path of the unix socket")))
+            }
+            (Listen::Tcp(address), SocketHandling::Bind) if self.change == Some(Change::Handover) => {
+                let what = format!("is `bind`, but old and new can't both bind `{address}` in a handover");
+                Some(("socket", Complaint::new(what).hint(BIND_WAYS_OUT)))
+            }
+            (Listen::Tcp(address), SocketHandling::Bind) if self.instances > Some(1) => {
+                let what =
+                    format!("is {}, but only one can bind `{address}`", self.instances.unwrap_or_default());
+                Some((
+                    "instances",
+                    Complaint::new(what).hint("with `socket = \"stdin\"` or `\"listen-fds\"` all share it"),
+                ))
+            }
+            _ => None,
         }
-        (Listen::Unix, SocketHandling::Bind) if !told_where => {
-            let complaint = Complaint::new("has no `{listen}`, so the app can't know what to bind");
-            Some(("run", complaint.hint("`{listen}` stands for the path of the unix socket")))
-        }
-        (Listen::Tcp(address), SocketHandling::Bind) if process.change == Change::Handover => {
-            let what = format!("is `bind`, but old and new can't both bind `{address}` in a handover");
-            Some(("socket", Complaint::new(what).hint(BIND_WAYS_OUT)))
-        }
-        (Listen::Tcp(address), SocketHandling::Bind) if process.instances > 1 => {
-            let what = format!("is {}, but only one can bind `{address}`", process.instances);
-            Some((
-                "instances",
-                Complaint::new(what).hint("with `socket = \"stdin\"` or `\"listen-fds\"` all share it"),
-            ))
-        }
-        _ => None,
     }
 }
 

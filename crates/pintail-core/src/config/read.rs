@@ -71,6 +71,22 @@ pub fn read(text: &str, file: &str) -> Result<Config, Vec<Problem>> {
     }
 }
 
+/// The same of a file's bytes.
+///
+/// # Errors
+/// As [`read`]; for bytes that are no UTF-8, where the first of them stands.
+pub fn read_bytes(bytes: &[u8], file: &str) -> Result<Config, Vec<Problem>> {
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return read(text, file),
+        Err(error) => error,
+    };
+    let before = error.valid_up_to();
+    let source = Source::new(std::str::from_utf8(&bytes[..before]).unwrap_or_default(), file);
+    let complaint = Complaint::new(format!("this is not UTF-8: the byte 0x{:02x}", bytes[before]));
+    source.report(&(before..before), "", complaint.hint("save the file as UTF-8; TOML is nothing else"));
+    Err(source.into_problems())
+}
+
 /// Far more than anyone writes by hand: who names the wrong file shall not wait.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
 

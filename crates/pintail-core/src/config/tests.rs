@@ -94,6 +94,13 @@ fn what_a_file_can_be() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_told_with_their_place() {
+    let problems = read_bytes(b"name = \"blog\"\n# caf\xe9\n[targets.prod]\n", "pintail.toml").unwrap_err();
+    insta::assert_snapshot!(render(&problems));
+    assert!(read_bytes(b"name = \"blog\"", "pintail.toml").is_ok());
+}
+
+#[test]
 fn what_a_key_can_be() {
     let cases: &[(&str, &str)] = &[
         ("a key of the top", "targets = 3"),
@@ -117,6 +124,14 @@ fn what_a_key_can_be() {
         (
             "two that bind",
             "[processes.w]\nrun = \"w\"\nsocket = \"bind\"\nlisten = \"[::1]:80\"\ninstances = 2\nchange = \"restart\"",
+        ),
+        (
+            "everything in a process",
+            "[processes.\"w w\"]\nlisten = \"127.0.0.1:80\"\ninstances = 0\nsocket = \"bind\"\nchange = \"never\"\nsettle = \"x\"\nhealth = { path = \"up\" }\n[processes.v]\nrun = \"{lisen}\"\nlisten = \"127.0.0.1:80\"\n[processes.u]\nrun = 3\nlisten = \"127.0.0.1:80\"",
+        ),
+        (
+            "no complaint of what nobody wrote",
+            "[processes.w]\nrun = \"w {port}\"\nlisten = \"8989 \"\n[processes.v]\nrun = \"v {listen}\"\nhealth = { path = \"up\" }",
         ),
         ("port 0", "[processes.w]\nrun = \"w\"\nlisten = \"127.0.0.1:0\""),
         ("port alone", "[processes.w]\nrun = \"w\"\nlisten = \":8080\""),
