@@ -110,6 +110,11 @@ impl Layout {
         self.journal().join(format!("{id:06}"))
     }
 
+    /// What a release was when it was sealed.
+    pub fn seal(&self, release: &ReleaseName) -> PathBuf {
+        self.journal().join("seals").join(format!("{release}.json"))
+    }
+
     /// The file whose lock an operation holds.
     pub fn lock(&self) -> PathBuf {
         self.journal().join("lock")

@@ -44,6 +44,9 @@ pub struct Observed {
     pub unexplained: Vec<Service>,
     /// Whether their supervisor runs: without it they are as it left them, and what ends stays down.
     pub supervised: bool,
+    /// What differs in the live release from what was deployed, where that was looked at and is known.
+    #[serde(default)]
+    pub differing: Option<Differing>,
     /// The maintenance flag.
     pub maintenance: Maintenance,
     /// The digest of the host's own settings file; `None` when it has none.
@@ -101,6 +104,32 @@ pub struct SettingsFault {
     pub why: String,
     /// What to do next.
     pub hint: Option<String>,
+}
+
+/// What differs in a release from what it was when it was sealed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differing {
+    /// How many files and links it has.
+    pub files: u64,
+    /// How many of them differ.
+    pub count: u64,
+    /// The first of these, by path.
+    pub first: Vec<String>,
+    /// How many there was no time to look at.
+    pub unseen: u64,
+}
+
+impl Differing {
+    /// In a sentence; `None` when all that was looked at is as it was.
+    pub fn told(&self) -> Option<String> {
+        let names = self.first.join(", ");
+        let more = if self.count > self.first.len() as u64 { ", …" } else { "" };
+        match self.count {
+            0 => None,
+            1 => Some(format!("1 file differs from what was deployed: {names}")),
+            count => Some(format!("{count} files differ from what was deployed: {names}{more}")),
+        }
+    }
 }
 
 /// An operation that runs.

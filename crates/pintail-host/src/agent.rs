@@ -9,6 +9,7 @@ use crate::hands::{Ear, Word};
 use crate::journal;
 use crate::observe::observe;
 use crate::operation::{self, Place};
+use crate::seal::{self, Look};
 use crate::steps::{Flag, program_environment, set_flag};
 use crate::trouble::trouble;
 use mouth::Mouth;
@@ -155,8 +156,7 @@ impl Agent<'_> {
 
     fn answer(&self, ask: Ask) {
         let answered = match ask {
-            Ask::Observe => observe(&self.layout, self.version, false)
-                .map(|observed| self.say(&Say::Observed { observed: Box::new(observed) })),
+            Ask::Observe => self.observe(),
             Ask::Execute { plan, by, pause_at } => self.execute(&plan, &by, pause_at),
             Ask::Resume { undo, by } => self.resume(undo, &by),
             Ask::Attach => watch::attach(self),
@@ -175,6 +175,19 @@ impl Agent<'_> {
         if let Err(trouble) = answered {
             self.say(&Say::Refused { trouble });
         }
+    }
+
+    /// What the host is, with a glance at the files of what is live: that takes a moment, and no plan rests on it.
+    fn observe(&self) -> Result<(), Trouble> {
+        let mut observed = observe(&self.layout, self.version, false)?;
+        if let Some(release) = observed.current.release() {
+            match seal::compare(&self.layout, release, Look::Glance) {
+                Ok(differing) => observed.differing = differing,
+                Err(why) => observed.remarks.push(why),
+            }
+        }
+        self.say(&Say::Observed { observed: Box::new(observed) });
+        Ok(())
     }
 
     fn place<'b>(&'b self, by: &'b str) -> Place<'b> {

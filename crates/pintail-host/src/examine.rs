@@ -1,6 +1,7 @@
 //! *doctor*, on a host: what would stand in the way of a deployment. Changes nothing that stays.
 
 use crate::observe::holder;
+use crate::seal::{self, Look};
 use crate::supervise::client::Supervisor;
 use pintail_core::layout::Layout;
 use pintail_core::observed::Observed;
@@ -20,6 +21,7 @@ pub fn examine(layout: &Layout) -> Vec<Finding> {
         settings(layout),
         journal(&observed),
         processes(&observed),
+        release(layout, &observed),
         supervisor(layout),
         shell(),
         lock(layout),
@@ -109,6 +111,34 @@ fn processes(observed: &Result<Observed, Trouble>) -> Finding {
         },
         Ok(_) => well("processes", "an operation runs"),
         Err(_) => well("processes", "can't be told while the journal can't be read"),
+    }
+}
+
+/// Whether the files of what is live are what was deployed: all of them are read.
+fn release(layout: &Layout, observed: &Result<Observed, Trouble>) -> Finding {
+    let what = "release";
+    let Some(live) = observed.as_ref().ok().and_then(|observed| observed.current.release()) else {
+        return well(what, "none is live");
+    };
+    match seal::compare(layout, live, Look::Whole) {
+        Ok(None) => well(what, "what it was when it was deployed is not known: an older Pintail brought it"),
+        Ok(Some(differing)) => match differing.told() {
+            Some(told) => bad(
+                what,
+                told,
+                "what was changed on the host is in no version control: put it there and deploy that",
+            ),
+            None if differing.unseen > 0 => well(
+                what,
+                format!(
+                    "{} of {} files read, all as deployed",
+                    differing.files - differing.unseen,
+                    differing.files
+                ),
+            ),
+            None => well(what, format!("{} files, all as deployed", differing.files)),
+        },
+        Err(why) => bad(what, why, "nothing needs that file but this look; it goes with its release"),
     }
 }
 

@@ -11,6 +11,8 @@ pub mod journal;
 
 pub mod settings;
 
+pub mod seal;
+
 pub mod hands;
 
 pub mod steps;

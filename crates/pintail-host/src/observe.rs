@@ -129,6 +129,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         missing,
         unexplained,
         supervised,
+        differing: None,
         maintenance: read_flag(layout),
         environment: Some(&settings.bytes).filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(bytes)),
         settings: settings.values.into_keys().collect(),

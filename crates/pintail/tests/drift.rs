@@ -58,6 +58,62 @@ fn a_service_that_no_journal_explains_is_told_and_stopped() {
     assert_eq!(frozen, ["env.2"]);
 }
 
+/// By hand, by a script, by a disk: what is no more what was deployed is told, and what only looks so is not.
+#[test]
+fn files_that_differ_from_what_was_deployed_are_told() {
+    let stage = Stage::with(|root| {
+        common::config(root, HANDOVER).replace("shared =", "prepare = [\"echo made > made.txt\"]\nshared =")
+    });
+    stage.release("1.0", "healthy");
+    stage.deploy("1.0").expect(0);
+    let live = stage.root.join("current");
+    let edit = |name: &str, text: &str| fs::write(live.join(name), text).unwrap();
+    let time = |name: &str| fs::metadata(live.join(name)).unwrap().modified().unwrap();
+    let set_time = |name: &str, time| {
+        fs::File::options().write(true).open(live.join(name)).unwrap().set_modified(time).unwrap();
+    };
+    // What a prepare command made is part of it; what stands behind links is not, nor is a time alone.
+    assert_eq!(drift(&stage), [""; 0]);
+    fs::write(stage.root.join("shared/log/x"), "x").unwrap();
+    set_time("static/hello.css", std::time::SystemTime::now() + std::time::Duration::from_secs(9));
+    assert_eq!(drift(&stage), [""; 0]);
+    stage.run(&["doctor", "local"]).expect(0);
+
+    // The same size at the same time: only its content tells.
+    let (before, message) = (time("content/message.txt"), "content/message.txt");
+    edit(message, "THIS IS 1.0");
+    set_time(message, before);
+    assert_eq!(drift(&stage), [""; 0]);
+    let doctor = stage.run(&["doctor", "local"]);
+    let told = format!("BAD release     1 file differs from what was deployed: {message}\n");
+    assert!(doctor.expect(1).out.contains(&told), "{}", doctor.all());
+
+    set_time(message, before + std::time::Duration::from_millis(1));
+    fs::remove_file(live.join("made.txt")).unwrap();
+    fs::remove_file(live.join("log")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", live.join("log")).unwrap();
+    let told = "3 files differ from what was deployed: content/message.txt, log, made.txt (missing)";
+    assert_eq!(drift(&stage), [told]);
+    let shown = stage.run(&["status", "local"]).out;
+    assert!(shown.contains(&format!("DRIFT        {told}\n")), "{shown}");
+
+    // The next release is another; its predecessor's edits are nobody's drift.
+    stage.release("2.0", "healthy");
+    stage.deploy("2.0").expect(0);
+    stage.check_well("2.0", "after the edits");
+    assert_eq!(
+        stage.names("journal/seals"),
+        stage.names("releases").iter().map(|name| format!("{name}.json")).collect::<Vec<_>>()
+    );
+    // A seal that can't be read is a remark, and stands in the way of nothing.
+    let seal = stage.root.join("journal/seals").join(&stage.names("journal/seals")[1]);
+    fs::write(seal, r#"{"format":9,"entries":[]}"#).unwrap();
+    let remarks = stage.status()["remarks"].to_string();
+    assert!(remarks.contains("it has format 9, and this Pintail reads 1"), "{remarks}");
+    stage.release("3.0", "healthy");
+    stage.deploy("3.0").expect(0);
+}
+
 /// Three ways to lose every process, with nobody left who would start them again.
 #[test]
 fn a_live_release_whose_processes_nobody_keeps_up_is_told() {

@@ -59,6 +59,7 @@ fn bare() -> Observed {
         missing: vec![],
         unexplained: vec![],
         supervised: true,
+        differing: None,
         maintenance: Maintenance::Off,
         environment: None,
         settings: vec!["DB".into()],

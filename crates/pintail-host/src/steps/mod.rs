@@ -107,10 +107,10 @@ impl Actor for Hands<'_> {
             Step::Switch { .. } => switch::undo(self, memo),
             Step::Stop { service } => stop::undo(self, service, memo),
             Step::Record { .. } => record::undo(self),
+            Step::Seal { release } => seal::undo(self, release),
             // They change nothing that outlives them, or only inside the release that `unpack` takes away;
             // each says so in its first lines. `prune` is never undone: it comes after the pivot.
             Step::Prepare { .. }
-            | Step::Seal { .. }
             | Step::AwaitTurn { .. }
             | Step::Confirm { .. }
             | Step::Health { .. }

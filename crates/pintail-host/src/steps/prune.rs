@@ -109,5 +109,7 @@ fn remove(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
     for path in [hands.layout.release(release), hands.layout.cache(release)] {
         files::remove_tree(&path).trying(|| format!("cannot remove `{}`", path.display()))?;
     }
+    let seal = hands.layout.seal(release);
+    files::remove_file(&seal).trying(|| format!("cannot remove `{}`", seal.display()))?;
     Ok(())
 }

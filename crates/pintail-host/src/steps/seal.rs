@@ -1,20 +1,29 @@
-//! *seal*: the release loses its write permissions. There is nothing to undo: `unpack`'s undo takes the whole
-//! release away. Links in it lead to `shared` and `cache`, which stay writable.
+//! *seal*: what the release is, is written down, and it loses its write permissions. Undone, what was written goes;
+//! the permissions need no undo, since `unpack`'s takes the whole release away. Links in it lead to `shared` and
+//! `cache`, which stay writable.
 
 use crate::hands::Hands;
+use crate::seal::WRITE_BITS;
 use crate::trouble::Trying;
 use pintail_core::name::ReleaseName;
+use pintail_os::files;
 use pintail_saga::Failure;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-const WRITE_BITS: u32 = 0o222;
-
 pub(super) fn act(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
     let folder = hands.layout.release(release);
+    crate::seal::write(&hands.layout, release)
+        .trying(|| format!("cannot write down what is in `{}`", folder.display()))?;
+    hands.cut.point()?;
     seal(&folder).trying(|| format!("cannot make `{}` read-only", folder.display()))
+}
+
+pub(super) fn undo(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
+    let seal = hands.layout.seal(release);
+    files::remove_file(&seal).trying(|| format!("cannot remove `{}`", seal.display()))
 }
 
 fn seal(path: &Path) -> io::Result<()> {

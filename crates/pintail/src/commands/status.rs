@@ -7,7 +7,7 @@ use crate::screen::{self, ago, moment};
 use pintail_core::history::{Standing, made_live, standing};
 use pintail_core::name::{AppName, ReleaseName};
 use pintail_core::observed::{
-    Current, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
+    Current, Differing, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
 };
 use serde::Serialize;
 
@@ -118,6 +118,12 @@ fn status(host: &str, app: &AppName, observed: Observed) -> HostStatus {
     if let Some(other) = observed.app.as_ref().filter(|other| *other != app) {
         drift.insert(0, format!("this is the root of `{other}`, not of `{app}`"));
     }
+    let mut remarks = observed.remarks;
+    if let Some(Differing { unseen: unseen @ 1.., files, .. }) = observed.differing {
+        remarks.push(format!(
+            "{unseen} of {files} files were not looked at, for time; `pintail doctor` reads them"
+        ));
+    }
     let standing = |release: &ReleaseName| Release {
         standing: standing(release, observed.current.release(), &observed.deployments),
         release: release.clone(),
@@ -135,7 +141,7 @@ fn status(host: &str, app: &AppName, observed: Observed) -> HostStatus {
         maintenance: observed.maintenance,
         running: observed.running,
         unfinished: observed.unfinished,
-        remarks: observed.remarks,
+        remarks,
     }
 }
 
@@ -164,6 +170,7 @@ fn drift(observed: &Observed) -> Vec<String> {
         Current::Nothing | Current::Release { .. } => {}
     }
     drift.extend(observed.down());
+    drift.extend(observed.differing.as_ref().and_then(Differing::told));
     for service in &observed.unexplained {
         drift.push(format!("`{service}` runs, and no journal says why; `pintail deploy` stops it"));
     }
