@@ -18,6 +18,9 @@ use std::time::Duration;
 /// Room that stays free beside what a release takes: journals, logs and sockets need some too.
 const ROOM_LEFT_BYTES: u64 = 1 << 20;
 
+/// Bytes of a unix socket's path that fit into `sockaddr_un`, without its closing NUL.
+const SOCKET_PATH_MAX: usize = 107;
+
 /// What a host should be.
 #[derive(Debug, Clone, Copy)]
 pub struct Desired<'a> {
@@ -74,6 +77,7 @@ pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan
     let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
     maker.settings_are_readable()?;
     let wanted = maker.services()?;
+    maker.sockets_fit(&wanted)?;
     if live == Some(&release.name) && maker.serves(&wanted) {
         return Ok(None);
     }
@@ -349,6 +353,26 @@ impl<'a> Maker<'a> {
             }
             (Listen::Unix, _) => Socket { address: Address::Unix(self.layout.socket(&name)), name, pass },
         }
+    }
+
+    /// Whether all socket paths can be connected to. The supervisor could bind longer ones; no front can reach them.
+    fn sockets_fit(&self, pairs: &[Pair<'_>]) -> Result<(), Refusal> {
+        let trials = pairs.iter().filter(|pair| pair.needs_trial()).map(|pair| pair.trial(&self.layout));
+        for service in pairs.iter().map(|pair| pair.new.clone()).chain(trials) {
+            let Some(Address::Unix(path)) = service.socket.map(|socket| socket.address) else { continue };
+            let bytes = path.as_os_str().len();
+            if bytes > SOCKET_PATH_MAX {
+                return Err(Refusal::new(
+                    format!("cannot give `{}` a socket on `{}`", service.process, self.observed.machine),
+                    format!(
+                        "`{}` has {bytes} bytes, and the path of a unix socket at most {SOCKET_PATH_MAX}",
+                        path.display()
+                    ),
+                    "a shorter `root`, or `listen = \"127.0.0.1:PORT\"`",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether it can be told which settings the processes should have: an operation would fail at its step `env`.

@@ -256,6 +256,10 @@ fn files_alone_need_no_supervisor() {
     assert_snapshot!(told(&deploy(&config(BASE), "1.0", &bare())));
 }
 
+fn new_of(version: &str) -> Wish {
+    Wish::Release(release(version))
+}
+
 #[test]
 fn refusals() {
     let config_web = config(&format!("{BASE}{WEB}"));
@@ -274,6 +278,12 @@ fn refusals() {
         why: "`/srv/blog/env` line 2: `A` was given above".into(),
         hint: None,
     });
+    let mut deep = bare();
+    // With `/run/web.1.sock` behind it: one byte too long.
+    deep.root = format!("/srv/{}", "d".repeat(108 - "/srv//run/web.1.sock".len()));
+    let mut just = deep.clone();
+    just.root.pop();
+    assert!(planned(&config_web, &new_of("2.0"), &just).is_ok());
     let systemd = config(&format!("{BASE}supervisor = \"systemd\"\n{WEB}"));
     let new = Wish::Release(release("2.0"));
     let mut texts = String::new();
@@ -282,6 +292,7 @@ fn refusals() {
         (&config_web, &new, &foreign),
         (&config_web, &new, &unset),
         (&config_web, &new, &others),
+        (&config_web, &new, &deep),
         // Also what is live already: what it should run with can't be told.
         (&config_web, &Wish::Release(release("1.0")), &faulty),
         (&systemd, &new, &host),
