@@ -276,6 +276,25 @@ hint: use that Pintail or a newer one; nothing was changed";
 }
 
 #[test]
+fn a_card_of_a_newer_pintail_is_no_missing_release() {
+    let stage = Stage::new(HANDOVER);
+    stage.release("1.0", "healthy");
+    let card = stage.project.join(".pintail/depot/artifacts/hello-1.0.json");
+    let text = fs::read_to_string(&card).unwrap();
+    fs::write(&card, text.replace("\"format\": 1", "\"format\": 7")).unwrap();
+    let ran = stage.deploy("1.0");
+    let err = &ran.expect(1).err;
+    assert!(err.starts_with("error: cannot take `hello` 1.0 from the depot\n  card `"), "{err}");
+    assert!(err.ends_with("has format 7, this pintail reads format 1; use a newer pintail\n"), "{err}");
+    let missing = stage.deploy("9.9");
+    assert!(
+        missing.expect(1).err.ends_with("hint: `pintail build --version V` makes one\n"),
+        "{}",
+        missing.all()
+    );
+}
+
+#[test]
 fn a_torn_tail_is_told_and_a_damaged_middle_refused() {
     let stage = Stage::new(HANDOVER);
     stage.release("1.0", "healthy");

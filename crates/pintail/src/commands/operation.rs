@@ -10,6 +10,7 @@ use pintail_core::config::Target;
 use pintail_core::history::{Deployment, Outcome};
 use pintail_core::plan::{Desired, Plan, Wish};
 use pintail_core::wire::{Ask, Trouble};
+use pintail_depot::DepotError;
 use pintail_fleet::fleet::{self, Ended, Errand};
 use pintail_fleet::session::{Broken, End, Wish as Going};
 use pintail_fleet::target::{self, Host, Operator};
@@ -257,10 +258,10 @@ pub(crate) fn release(project: &Project, wanted: Option<&str>) -> Result<(Wish, 
         Some(version) => {
             let version = crate::project::typed("version", version)?;
             depot.find(name, &version).map_err(|error| {
-                Trouble::new(format!("there is no `{name}` {version} to deploy"), error).hint("`pintail build --version V` makes one")
+                cannot_take(&format!("`{name}` {version}"), &error)
             })?
         }
-        None => depot.latest(name).map_err(|error| Trouble::new("cannot look into the depot", error))?.ok_or_else(|| {
+        None => depot.latest(name).map_err(|error| cannot_take(&format!("`{name}`"), &error))?.ok_or_else(|| {
             Trouble::new(format!("there is no `{name}` to deploy"), format!("the depot `{}` is empty", depot.folder().display()))
                 .hint("`pintail build --version V` makes one, or name a file: `pintail deploy TARGET NAME-1.0.tar.gz`")
         })?,
@@ -280,6 +281,16 @@ pub(crate) fn release(project: &Project, wanted: Option<&str>) -> Result<(Wish, 
         files: card.files,
     };
     Ok((Wish::Release(release), path))
+}
+
+/// That the depot does not give what shall be deployed: it is not there, or can't be read. Then building it again is no
+/// way out, and the reason says what is.
+fn cannot_take(what: &str, error: &DepotError) -> Trouble {
+    match error {
+        DepotError::NotFound { .. } => Trouble::new(format!("there is no {what} to deploy"), error)
+            .hint("`pintail build --version V` makes one"),
+        _ => Trouble::new(format!("cannot take {what} from the depot"), error),
+    }
 }
 
 fn is_file(text: &str) -> bool {
