@@ -5,6 +5,7 @@
 
 use pintail_core::wire::Trouble;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
@@ -40,8 +41,38 @@ pub(crate) fn close() -> Result<(), Trouble> {
 
 /// Tells the operator something.
 pub(crate) fn narrate(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let text = if out.is_terminal() { harmless(text) } else { Cow::Borrowed(text) };
     // When nobody can read it, there is nobody to tell that.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(out, "{text}");
+}
+
+/// `text` without what a terminal would obey: what commands and applications say could move its cursor, rename its
+/// window or hide lines. Tabs and line ends stay; a carriage return within a line, as of a progress bar, begins it anew.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\t' | '\n');
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, letters.peek()) {
+            // A sequence up to its last letter: colours, the cursor.
+            ('\u{1b}', Some('[')) => {
+                letters.next();
+                let _ = letters.by_ref().find(|c| ('@'..='~').contains(c));
+            }
+            // A text for the terminal up to its end: titles, links.
+            ('\u{1b}', Some(']')) => {
+                let _ = letters.by_ref().find(|c| matches!(c, '\u{7}' | '\u{1b}' | '\n'));
+            }
+            ('\r', Some(next)) if *next != '\n' => plain.push('\n'),
+            (letter, _) if obeyed(letter) => {}
+            (letter, _) => plain.push(letter),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// Prints data.
@@ -88,7 +119,7 @@ impl Line {
     /// Shows `text` in place of what was shown.
     pub(crate) fn show(&mut self, text: &str) {
         if self.lively {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K{text}");
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K{}", harmless(text));
             self.shown = true;
         }
     }
@@ -140,4 +171,25 @@ pub(crate) fn ago(ms: u64, now_ms: u64) -> String {
 /// Milliseconds as seconds: `0.35 s`.
 pub(crate) fn seconds(ms: u64) -> String {
     format!("{:.2} s", ms as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        for (said, shown) in [
+            ("plain\ttext\n", "plain\ttext\n"),
+            ("\x1b[1;31mred\x1b[0m", "red"),
+            ("\x1b[2J\x1b[Hgone", "gone"),
+            ("\x1b]0;title\x07text", "text"),
+            ("\x1b]8;;http://x\x1b\\link", "\\link"),
+            ("10%\r20%\r\n", "10%\n20%\n"),
+            ("bell\x07 back\x08 \u{9b}31m", "bell back 31m"),
+            ("cut \x1b[", "cut "),
+        ] {
+            assert_eq!(harmless(said), shown, "{said:?}");
+        }
+    }
 }
