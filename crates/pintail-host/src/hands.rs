@@ -81,9 +81,7 @@ impl Hands<'_> {
     /// no reason to fail: it was told.
     pub(crate) fn said(&self, from: &str, stream: Stream, text: &str) {
         let path = self.layout.operation(self.plan.id).join("output");
-        if let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(path) {
-            let _ = io::Write::write_all(&mut file, text.as_bytes());
-        }
+        let _ = keep(&path, text.as_bytes(), OUTPUT_MAX);
         self.ear.borrow_mut().output(from, stream, text);
     }
 
@@ -282,6 +280,26 @@ impl Hands<'_> {
     }
 }
 
+/// Bytes kept of what an operation's commands say: a compiler's longest log, and no disk full by a command that says
+/// the same for ever.
+const OUTPUT_MAX: u64 = 16 << 20;
+
+/// Appends `text` to the file at `path` as long as that has less than `max` bytes; of what would go beyond it, the
+/// file says that it is not kept.
+fn keep(path: &Path, text: &[u8], max: u64) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().append(true).open(path)?;
+    let room = max.saturating_sub(file.metadata()?.len());
+    if room == 0 {
+        return Ok(());
+    }
+    if text.len() as u64 <= room {
+        return io::Write::write_all(&mut file, text);
+    }
+    let mut last = text[..room as usize].to_vec();
+    last.extend(format!("\n[more was said; {max} bytes are kept]\n").as_bytes());
+    io::Write::write_all(&mut file, &last)
+}
+
 /// Whoever is on the machine may connect, as to a port of 127.0.0.1: a front runs as a user of its own (nginx as
 /// `www-data`), and should need no group. Who wants less closes `run/`.
 const SOCKET_MODE: u32 = 0o666;
@@ -375,7 +393,24 @@ fn shell_line(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shell_line;
+    use super::{keep, shell_line};
+
+    #[test]
+    fn what_is_kept_of_an_endless_output_has_an_end_and_says_so() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("output");
+        pintail_os::files::write_whole(&path, b"", 0o600).unwrap();
+        for text in ["first\n", "second\n", "third\n", "fourth\n"] {
+            keep(&path, text.as_bytes(), 16).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(kept, "first\nsecond\nthi\n[more was said; 16 bytes are kept]\n");
+        // Just as much as there is room for is all that was said.
+        pintail_os::files::write_whole(&path, b"", 0o600).unwrap();
+        keep(&path, b"0123456789abcdef", 16).unwrap();
+        keep(&path, b"", 16).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "0123456789abcdef");
+    }
 
     #[test]
     fn only_a_simple_command_replaces_the_shell() {
