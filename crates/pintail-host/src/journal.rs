@@ -175,13 +175,22 @@ pub fn read(layout: &Layout, id: u64) -> Result<Record, Trouble> {
     while !rest.is_empty() {
         let length = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
         match parse(&rest[..length]) {
-            Some(line) => record.lines.push(line),
+            Parsed::Line(line) => record.lines.push(*line),
+            // Whole, so it was written as it is: by a Pintail that knows more. Without it nobody knows what was done.
+            Parsed::Unknown(what) => {
+                let which = record.lines.len() + 1;
+                return Err(Trouble::new(
+                    format!("cannot read the journal `{}`", path.display()),
+                    format!("line {which} is whole, and this Pintail does not know what it says: {what}"),
+                )
+                .hint("use the Pintail that wrote it or a newer one; nothing was changed"));
+            }
             // Only the last line can be torn: everything before it was synced before it was begun.
-            None if length == rest.len() => {
+            Parsed::Damaged if length == rest.len() => {
                 record.torn = true;
                 break;
             }
-            None => {
+            Parsed::Damaged => {
                 let which = record.lines.len() + 1;
                 return Err(Trouble::new(
                     format!("cannot read the journal `{}`", path.display()),
@@ -229,13 +238,36 @@ fn refused(path: &Path, error: io::Error) -> Trouble {
     trouble(io_failure(format!("cannot read `{}`", path.display()), &error))
 }
 
-fn parse(line: &[u8]) -> Option<Line> {
-    let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
-    let (check, json) = text.split_once(' ')?;
-    if check != checksum(json) {
-        return None;
+/// What the bytes of a line are.
+enum Parsed {
+    Line(Box<Line>),
+    /// As it was written, and not of this Pintail: its event.
+    Unknown(String),
+    /// Not as it was written.
+    Damaged,
+}
+
+fn parse(line: &[u8]) -> Parsed {
+    let text = line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
+    match text.and_then(|text| text.split_once(' ')) {
+        Some((check, json)) if check == checksum(json) => match serde_json::from_str(json) {
+            Ok(line) => Parsed::Line(Box::new(line)),
+            Err(_) => Parsed::Unknown(event_told(json)),
+        },
+        _ => Parsed::Damaged,
     }
-    serde_json::from_str(json).ok()
+}
+
+/// The event of a line that can't be read further, for people.
+fn event_told(json: &str) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        event: String,
+    }
+    match serde_json::from_str::<Named>(json) {
+        Ok(Named { event }) => format!("`{}`", event.escape_debug()),
+        Err(_) => "it has no event".to_owned(),
+    }
 }
 
 fn checksum(json: &str) -> String {

@@ -294,6 +294,45 @@ fn a_card_of_a_newer_pintail_is_no_missing_release() {
     );
 }
 
+/// An event that only a newer Pintail writes, whole and with its checksum: no torn line, and nothing to guess about.
+#[test]
+fn an_event_of_a_newer_pintail_is_refused() {
+    let stage = Stage::new(HANDOVER);
+    stage.release("1.0", "healthy");
+    stage.release("2.0", "healthy");
+    stage.deploy("1.0").expect(0);
+    let path = stage.operation(1).join("events");
+    let whole = fs::read_to_string(&path).unwrap();
+    let json = r#"{"at_ms":1795479841928,"event":"paused","step":3}"#;
+    let check = &pintail_core::digest::Digest::of(json.as_bytes()).to_string()[..16];
+    let lines = whole.lines().count();
+    let last = format!("{whole}{check} {json}\n");
+    let middle = whole.replacen('\n', &format!("\n{check} {json}\n"), 1);
+    let before = stage.picture();
+    for (text, line) in [(last, lines + 1), (middle, 2)] {
+        fs::write(&path, &text).unwrap();
+        let refusal = format!(
+            "error: cannot read the journal `ROOT/journal/N/events`
+  line {line} is whole, and this Pintail does not know what it says: `paused`
+hint: use the Pintail that wrote it or a newer one; nothing was changed"
+        );
+        for command in [
+            &["status"][..],
+            &["deploy", "local", "2.0", "--yes"],
+            &["rollback", "local", "--yes"],
+            &["resume", "local"],
+            &["history", "local"],
+        ] {
+            told(&stage, command, 1, &refusal);
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    assert_eq!(stage.picture(), before);
+    assert_eq!(stage.served().as_deref(), Ok("1.0"));
+    fs::write(&path, &whole).unwrap();
+    stage.deploy("2.0").expect(0);
+}
+
 #[test]
 fn a_torn_tail_is_told_and_a_damaged_middle_refused() {
     let stage = Stage::new(HANDOVER);
