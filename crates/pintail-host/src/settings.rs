@@ -125,7 +125,7 @@ mod tests {
         let twice = [("A".to_owned(), Some("1".to_owned())), ("A".to_owned(), Some("2".to_owned()))];
         assert_eq!(change(&layout, &twice).unwrap_err().why, "`A` is named twice");
         // Each may be as long as an environment takes, but not the file as long as nobody reads.
-        let long = "x".repeat(131_000);
+        let long = "x".repeat(131_068);
         for name in ["L1", "L2", "L3"] {
             set(name, Some(&long)).unwrap();
         }

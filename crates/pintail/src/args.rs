@@ -334,7 +334,7 @@ pub(crate) struct Demo {
     #[arg(long)]
     pub(crate) keep: bool,
     /// Instead of the story: so many handovers and restarts under load, with a tally
-    #[arg(long, hide = true, value_name = "HANDOVERS,RESTARTS")]
+    #[arg(long, value_name = "HANDOVERS,RESTARTS")]
     pub(crate) endurance: Option<String>,
 }
 

@@ -176,7 +176,7 @@ fn completions_offer_what_help_shows() {
     let stage = Stage::new(HANDOVER);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = stage.run(&["completions", shell]).expect(0).out.clone();
-        for hidden in ["supervise", "seat", "gate", "pause-at", "endurance", "post-every"] {
+        for hidden in ["supervise", "seat", "gate", "pause-at", "post-every"] {
             assert!(!script.contains(hidden), "{shell}: {hidden}");
         }
         for shown in ["deploy", "rollback", "skip-unreachable", "follow", "depot", "verify", "completions"] {
