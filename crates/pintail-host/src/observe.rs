@@ -111,7 +111,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         }
     };
     let (supervisor, supervised) = supervisor(layout, &mut remarks);
-    let (services, unexplained) = services(layout, supervisor.as_ref());
+    let (services, unexplained) = services(layout, supervisor.as_ref(), &mut remarks);
     // While an operation is on its way, or was left there, what runs is what it says.
     let settled = holder.is_none() && unfinished.is_none();
     let missing = if settled { missing(&records, &deployments, &services) } else { Vec::new() };
@@ -221,12 +221,21 @@ fn supervisor(layout: &Layout, remarks: &mut Vec<String>) -> (Option<Status>, bo
 
 /// The services wanted up, and those of them that no journal explains. What they are was said by the plan of the
 /// operation that is their generation.
-fn services(layout: &Layout, status: Option<&Status>) -> (Vec<ObservedService>, Vec<Service>) {
+fn services(
+    layout: &Layout,
+    status: Option<&Status>,
+    remarks: &mut Vec<String>,
+) -> (Vec<ObservedService>, Vec<Service>) {
     let (mut services, mut unexplained) = (Vec::new(), Vec::new());
     for there in status.iter().flat_map(|status| &status.services).filter(|there| there.wanted == Wanted::Up)
     {
         let Some(service) = described(layout, &there.process, there.generation) else {
-            unexplained.extend(stray(there, status));
+            match stray(there, status) {
+                Some(service) => unexplained.push(service),
+                None => {
+                    remarks.push(format!("`{}@{}` runs what is no release", there.process, there.generation));
+                }
+            }
             continue;
         };
         let instances = there
