@@ -35,6 +35,7 @@ pub struct Session {
     begun: bool,
     /// The last trouble was the host's own refusal.
     refused: bool,
+    is_remote: bool,
 }
 
 /// Why something asked for has no end.
@@ -128,6 +129,7 @@ impl Session {
             complaints: pipe.said,
             begun: false,
             refused: false,
+            is_remote: matches!(transport, Transport::Ssh { .. }),
         };
         let hello = match greeted.recv_timeout(ANSWER_WITHIN) {
             Ok(hello) => hello.map_err(|error| Trouble::new(cannot(), session.complained(&error)))?,
@@ -340,8 +342,12 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // An agent that has nothing to do ends when its pipe does; one that has is not waited for.
+        // An agent that has nothing to do ends when its pipe does; one that has is not waited for. Nor is ssh, which
+        // ends a round trip later: nobody needs that it has.
         self.asks = None;
+        if self.is_remote {
+            return;
+        }
         for _ in 0..20 {
             if !matches!(self.agent.try_wait(), Ok(None)) {
                 return;
