@@ -2,6 +2,7 @@
 
 use crate::observe::holder;
 use crate::supervise::client::Supervisor;
+use crate::supervisors;
 use pintail_core::layout::Layout;
 use pintail_core::wire::Finding;
 use pintail_os::files;
@@ -92,11 +93,32 @@ fn journal(layout: &Layout) -> Finding {
 }
 
 fn supervisor(layout: &Layout) -> Finding {
+    let all = supervisors::everything(layout);
+    let others: Vec<String> = all
+        .services
+        .iter()
+        .filter(|(named, _)| !named.is_embedded())
+        .map(|(named, there)| format!("`{}@{}` under {named}", there.process, there.generation))
+        .collect();
+    if !others.is_empty() {
+        return match all.watched {
+            true => well("supervisor", format!("watches {}", others.join(", "))),
+            false => bad(
+                "supervisor",
+                format!("nobody watches all of {}{}", others.join(", "), told(&all.remarks)),
+                "that supervisor must run; `pintail status` says which process is down",
+            ),
+        };
+    }
     match Supervisor::connect(layout.root()) {
         Ok(Some(_)) => well("supervisor", "runs and answers"),
         Ok(None) => well("supervisor", "does not run; the next deployment starts it"),
         Err(error) => bad("supervisor", error.to_string(), "`log/supervisor.log` may say why"),
     }
+}
+
+fn told(remarks: &[String]) -> String {
+    remarks.iter().map(|remark| format!("; {remark}")).collect()
 }
 
 fn shell() -> Finding {

@@ -3,16 +3,15 @@
 
 use crate::journal::{self, Record};
 use crate::steps::read_flag;
-use crate::supervise::client::Supervisor;
-use crate::supervise::protocol::{InstanceState, Status, Wanted};
-use crate::supervise::unwatched;
+use crate::supervise::protocol::{InstanceState, ServiceStatus};
+use crate::supervisors;
 use crate::trouble::{Trying, trouble};
 use pintail_core::digest::Digest;
 use pintail_core::history::{self, Deployment};
 use pintail_core::layout::Layout;
 use pintail_core::name::ReleaseName;
 use pintail_core::observed::{Current, Instance, Observed, ObservedService, Running, Unfinished};
-use pintail_core::plan::{Address, Service, Step};
+use pintail_core::plan::{Address, Service, Step, Supervisor};
 use pintail_core::wire::Trouble;
 use pintail_os::lock::Lock;
 use pintail_os::{clock, files};
@@ -107,7 +106,8 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
             crate::settings::Settings::default()
         }
     };
-    let (supervisor, supervised) = supervisor(layout, &mut remarks);
+    let supervised = supervisors::everything(layout);
+    remarks.extend(supervised.remarks);
     Ok(Observed {
         machine: pintail_os::process::host(),
         pintail: pintail.to_owned(),
@@ -117,8 +117,8 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         releases,
         running: holder.map(|holder| running(&holder, &records)),
         unfinished,
-        services: services(layout, supervisor.as_ref(), &mut remarks),
-        supervised,
+        services: services(layout, &supervised.services, &mut remarks),
+        supervised: supervised.watched,
         maintenance: read_flag(layout),
         environment: Some(&settings.bytes).filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(bytes)),
         settings: settings.values.into_keys().collect(),
@@ -194,28 +194,19 @@ fn releases(layout: &Layout) -> Result<Vec<ReleaseName>, Trouble> {
     Ok(releases)
 }
 
-/// What the supervisor says, and whether it runs. When it does not, its record tells what it ran.
-fn supervisor(layout: &Layout, remarks: &mut Vec<String>) -> (Option<Status>, bool) {
-    let mut remark = |why: String| {
-        remarks.push(why);
-        None
-    };
-    match Supervisor::connect(layout.root()).and_then(|there| there.map(|there| there.status()).transpose()) {
-        Ok(Some(status)) => (Some(status), true),
-        Ok(None) => (unwatched::status(layout.root()).unwrap_or_else(remark), false),
-        Err(error) => (remark(error.to_string()), false),
-    }
-}
-
 /// The services wanted up. What they are was said by the plan of the operation that is their generation.
-fn services(layout: &Layout, status: Option<&Status>, remarks: &mut Vec<String>) -> Vec<ObservedService> {
+fn services(
+    layout: &Layout,
+    found: &[(Supervisor, ServiceStatus)],
+    remarks: &mut Vec<String>,
+) -> Vec<ObservedService> {
     let mut services = Vec::new();
-    for there in status.iter().flat_map(|status| &status.services).filter(|there| there.wanted == Wanted::Up)
-    {
-        let Some(service) = described(layout, &there.process, there.generation) else {
+    for (supervisor, there) in found {
+        let Some(mut service) = described(layout, &there.process, there.generation) else {
             remarks.push(format!("`{}@{}` runs, and no journal says why", there.process, there.generation));
             continue;
         };
+        service.supervisor = supervisor.clone();
         let instances = there
             .instances
             .iter()

@@ -14,7 +14,7 @@ use std::path::Path;
 pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Service]) -> Result<(), Failure> {
     for service in services {
         hands.cut.point()?;
-        let supervisor = hands.supervisor()?;
+        let supervisor = hands.supervisor(service)?;
         let what = || format!("cannot forget `{service}`");
         supervisor.forget(&id(service)).trying(what)?;
         let Some(socket) = service.socket.as_ref().filter(|socket| !is_used(hands, &socket.name)) else {

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests start programs and write files by hand")]
 
 pub mod apps;
+pub mod supervisors;
 
 use pintail_depot::Depot;
 use pintail_host::supervise::client::Supervisor;
