@@ -100,6 +100,15 @@ fn supervisor(layout: &Layout) -> Finding {
         .filter(|(named, _)| !named.is_embedded())
         .map(|(named, there)| format!("`{}@{}` under {named}", there.process, there.generation))
         .collect();
+    let by_user = all.services.iter().any(|(named, _)| *named == pintail_core::plan::Supervisor::SystemdUser);
+    let user = pintail_os::process::user();
+    if by_user && !Path::new("/var/lib/systemd/linger").join(&user).exists() {
+        return bad(
+            "supervisor",
+            format!("the systemd of `{user}` ends with the last session, and its services with it"),
+            format!("as root: `loginctl enable-linger {user}`"),
+        );
+    }
     if !others.is_empty() {
         return match all.watched {
             true => well("supervisor", format!("watches {}", others.join(", "))),

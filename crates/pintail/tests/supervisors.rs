@@ -274,6 +274,24 @@ fn a_killed_holder_costs_nothing(kind: Kind) {
     assert_eq!(under.served().as_deref(), Ok("1.0"));
 }
 
+/// With nobody left who has the sockets. (Of systemd a reboot is tried in the lab.)
+fn after_a_power_cut_it_serves_again(kind: Kind) {
+    if !kind.has_folders() {
+        return;
+    }
+    let mut under = stage(kind, &hello("instances = 2\n"), "healthy");
+    under.deploy("1.0").expect(0);
+    under.deploy("2.0").expect(0);
+    let before = instances(&under, "web");
+    under.cut_power();
+    assert!(before.iter().all(|pid| !is_alive(*pid)));
+    wait_for("it serves again", SOON, || under.served().as_deref() == Ok("2.0"));
+    wait_for("all is well", SOON, || under.drift().is_empty());
+    under.deploy("1.0").expect(0);
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+    only_given(&under, 3);
+}
+
 /// From the embedded one to this one and back, under load; and with a port, which wants a pause.
 fn it_takes_over_from_another_and_gives_back(kind: Kind) {
     if kind == Kind::Embedded {
@@ -287,6 +305,7 @@ fn it_takes_over_from_another_and_gives_back(kind: Kind) {
     assert_eq!(plan["plan"]["kind"], "restart", "the same release, under another supervisor");
     under.deploy("2.0").expect(0);
     assert_eq!((processes(&under), under.drift()), (vec!["web".to_owned()], vec![]));
+    assert_eq!(under.supervisor_pid(), None, "it has nothing left to do");
     under.deploy("3.0").expect(3);
     under.to(Kind::Embedded, &hello(""));
     under.deploy("1.0").expect(0);
@@ -340,5 +359,6 @@ suite! {
     settings_are_exact,
     a_fastcgi_application_gets_its_socket_as_descriptor_0,
     a_killed_holder_costs_nothing,
+    after_a_power_cut_it_serves_again,
     it_takes_over_from_another_and_gives_back,
 }

@@ -3,6 +3,7 @@
 //! return, so nothing undoes it.
 
 use crate::hands::{Hands, address, id};
+use crate::supervisors;
 use crate::trouble::Trying;
 use pintail_core::layout::Layout;
 use pintail_core::name::ReleaseName;
@@ -33,6 +34,7 @@ pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Servi
             files::remove_file(&public).trying(what)?;
         }
     }
+    supervisors::end_idle(&hands.layout).trying(|| "cannot end the embedded supervisor".to_owned())?;
     for service in services.iter().filter(|service| service.generation != hands.plan.id) {
         let frozen = hands.layout.frozen_environment(service.generation);
         files::remove_file(&frozen).trying(|| format!("cannot remove `{}`", frozen.display()))?;

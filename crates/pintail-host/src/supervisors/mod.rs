@@ -200,6 +200,20 @@ pub(crate) fn present(layout: &Layout) -> Vec<Named> {
     named
 }
 
+/// Ends the embedded supervisor where it has nothing left to do and another has taken over.
+pub(crate) fn end_idle(layout: &Layout) -> Result<(), Refusal> {
+    let (cards, _) = Card::all(&layout.services());
+    if cards.is_empty() {
+        return Ok(());
+    }
+    let Some(there) = client::Supervisor::connect(layout.root()).map_err(refused)? else { return Ok(()) };
+    let status = there.status().map_err(refused)?;
+    match status.services.is_empty() && status.sockets.is_empty() {
+        true => there.shutdown().map_err(refused),
+        false => Ok(()),
+    }
+}
+
 /// What a root's services are, under all supervisors together.
 #[derive(Debug, Default)]
 pub(crate) struct Everything {

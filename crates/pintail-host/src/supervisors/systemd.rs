@@ -26,6 +26,8 @@ pub(crate) struct Systemd {
     names: Names,
 }
 
+/// The longest path that fits into a `sockaddr_un`, its final NUL not counted.
+const PATH_LIMIT_BYTES: usize = 107;
 /// What is asked of an instance's unit.
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,MainPID,Result";
 
@@ -37,6 +39,11 @@ impl Systemd {
 
     pub(super) fn bind(&self, name: &str, address: &Address, mode: u32) -> Result<(), Refusal> {
         let (unit, anchor) = (self.names.socket_unit(name), self.names.anchor_unit(name));
+        if let Some(path) = address.path().filter(|path| path.as_os_str().len() > PATH_LIMIT_BYTES) {
+            let what = format!("`{}` is too long a path for a socket of systemd's", path.display());
+            return Err(Refusal::new(what)
+                .hint(format!("it has {PATH_LIMIT_BYTES} bytes at most: choose a shorter `root`")));
+        }
         let owner = Owner::of(&self.layout)?;
         let text = socket_unit(&SocketUnit {
             root: self.layout.root(),
@@ -77,7 +84,12 @@ impl Systemd {
         self.install(&[(&template, text)])?;
         let units = self.instances(&spec.id(), spec.instances);
         let _ = self.change(&words(&["reset-failed"], &units), Duration::ZERO);
-        self.change(&words(&["enable", "--now"], &units), Duration::ZERO)
+        self.change(&words(&["enable"], &units), Duration::ZERO)?;
+        match self.change(&words(&["start"], &units), Duration::ZERO) {
+            // One that ended at once is started again by and by; that it does not stay is the health check's to say.
+            Err(refusal) if !self.is_loaded(&spec.id())? => Err(refusal),
+            _ => Ok(()),
+        }
     }
 
     /// systemd kills what does not end in time, and all that is left in the service's control group.
@@ -112,8 +124,10 @@ impl Systemd {
         if !self.layout.units().join(&unit).exists() {
             return Ok(());
         }
-        self.change(&["disable", "--now", &unit], Duration::ZERO)?;
-        self.change(&["stop", &anchor], Duration::ZERO)?;
+        // Stopped first: a unit that is disabled is unlinked, and forgets that its file goes with it.
+        for unit in [&unit, &anchor].into_iter().filter(|unit| self.is_linked(unit)) {
+            self.change(&["stop", unit], Duration::ZERO)?;
+        }
         self.remove(&[&unit, &anchor])
     }
 

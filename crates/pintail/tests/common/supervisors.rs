@@ -65,12 +65,8 @@ impl Kind {
 }
 
 fn user_manager() -> PathBuf {
-    let own = rustix_uid();
+    let own = pintail_os::process::own_number();
     std::env::var("XDG_RUNTIME_DIR").map_or_else(|_| format!("/run/user/{own}").into(), PathBuf::from)
-}
-
-fn rustix_uid() -> u32 {
-    pintail_os::process::own_number()
 }
 
 /// A stage under a supervisor. What runs there ends with it.
@@ -117,6 +113,26 @@ impl Under {
         };
         let host = format!("supervisor = \"{}\"\n{services}", self.kind.word());
         self.stage.set_config(&super::apps::config(&self.stage.root, &host, rest));
+    }
+
+    /// Kills everything that runs under runit or daemontools at once, and starts who reads the folder again, as after
+    /// a power cut.
+    pub fn cut_power(&mut self) {
+        let kind = self.kind;
+        let at = self.scans.iter().position(|scan| scan.kind == kind).unwrap();
+        let mut all = vec![self.scans[at].reader.id()];
+        let mut seen = 0;
+        while seen < all.len() {
+            all.extend(super::apps::children(all[seen]));
+            seen += 1;
+        }
+        // Whoever starts others goes first.
+        all.iter().for_each(|pid| super::signal(*pid, "KILL"));
+        let _ = self.scans[at].reader.wait();
+        super::wait_for("all are gone", Duration::from_secs(5), || {
+            !all.iter().any(|pid| super::apps::is_alive(*pid))
+        });
+        self.scans[at].reader = Scan::read(kind, &self.scans[at].folder);
     }
 
     /// What is in the folders that a supervisor which is not ours is given: services, units, links of the scan.
@@ -180,6 +196,10 @@ struct Scan {
 impl Scan {
     fn start(kind: Kind, folder: &Path) -> Self {
         fs::create_dir(folder).unwrap();
+        Self { kind, folder: folder.to_path_buf(), reader: Self::read(kind, folder) }
+    }
+
+    fn read(kind: Kind, folder: &Path) -> Child {
         let mut command = match kind {
             Kind::Runit => Command::new("runsvdir"),
             _ => Command::new("svscan"),
@@ -188,7 +208,7 @@ impl Scan {
         command.arg(folder).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         let log = fs::File::create(folder.with_extension("log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
-        Self { kind, folder: folder.to_path_buf(), reader: command.spawn().unwrap() }
+        command.spawn().unwrap()
     }
 }
 
