@@ -1,5 +1,5 @@
 //! One suite for every supervisor, on the real thing: `embedded`, `runit` and `daemontools` here, `systemd` and
-//! `systemd-user` where they run (see `lab/`). `PINTAIL_SUPERVISORS=systemd` tries that one alone.
+//! `systemd-user` where they run (`lab/supervisors web1 systemd,systemd-user`). `PINTAIL_SUPERVISORS=systemd` tries that one alone.
 
 #![allow(
     clippy::disallowed_methods,

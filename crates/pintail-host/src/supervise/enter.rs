@@ -98,7 +98,11 @@ fn next_life(place: &Path, card: &Card, patience: &Patience) -> Result<Life, Str
         gave_up: None,
     };
     let before = Life::load(place).filter(|life| life.boot == boot && life.gave_up.is_none());
-    let Some(before) = before else { return Ok(fresh) };
+    let Some(before) = before else {
+        // How it ended before that is no news any more.
+        Life::forget(place).map_err(|error| format!("cannot write to `{}`: {error}", place.display()))?;
+        return Ok(fresh);
+    };
     let lived = Duration::from_millis(now.saturating_sub(before.since_ms));
     let quick_deaths = patience.count(before.quick_deaths, lived);
     let life = Life { restarts: before.restarts + 1, quick_deaths, ..fresh };

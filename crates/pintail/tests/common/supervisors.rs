@@ -168,6 +168,7 @@ impl Drop for Ending {
             });
             let quiet = |words: &[&str], units: &[String]| {
                 let mut command = Command::new("systemctl");
+                command.env("XDG_RUNTIME_DIR", user_manager());
                 command.args(manager).args(words).args(units).stdout(Stdio::null()).stderr(Stdio::null());
                 let _ = command.status();
             };
