@@ -125,6 +125,21 @@ impl Layout {
         self.root.join("log")
     }
 
+    /// What a supervisor that is not ours runs, a folder for each service.
+    pub fn services(&self) -> PathBuf {
+        self.root.join("services")
+    }
+
+    /// One service's folder: `services/web-12`.
+    pub fn service(&self, process: &str, generation: u64) -> PathBuf {
+        self.services().join(format!("{process}-{generation}"))
+    }
+
+    /// Unit files for systemd.
+    pub fn units(&self) -> PathBuf {
+        self.root.join("units")
+    }
+
     /// A line for each release that went live, for people; Pintail never reads it.
     pub fn revisions(&self) -> PathBuf {
         self.root.join("revisions.log")

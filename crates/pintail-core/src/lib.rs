@@ -22,4 +22,6 @@ pub mod observed;
 
 pub mod plan;
 
+pub mod supervision;
+
 pub mod wire;

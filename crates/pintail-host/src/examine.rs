@@ -3,6 +3,7 @@
 use crate::observe::holder;
 use crate::seal::{self, Look};
 use crate::supervise::client::Supervisor;
+use crate::supervisors;
 use pintail_core::layout::Layout;
 use pintail_core::observed::Observed;
 use pintail_core::wire::{Finding, Trouble};
@@ -143,11 +144,41 @@ fn release(layout: &Layout, observed: &Result<Observed, Trouble>) -> Finding {
 }
 
 fn supervisor(layout: &Layout) -> Finding {
+    let all = supervisors::everything(layout);
+    let others: Vec<String> = all
+        .services
+        .iter()
+        .filter(|(named, _)| !named.is_embedded())
+        .map(|(named, there)| format!("`{}@{}` under {named}", there.process, there.generation))
+        .collect();
+    let by_user = all.services.iter().any(|(named, _)| *named == pintail_core::plan::Supervisor::SystemdUser);
+    let user = pintail_os::process::user();
+    if by_user && !Path::new("/var/lib/systemd/linger").join(&user).exists() {
+        return bad(
+            "supervisor",
+            format!("the systemd of `{user}` ends with the last session, and its services with it"),
+            format!("as root: `loginctl enable-linger {user}`"),
+        );
+    }
+    if !others.is_empty() {
+        return match all.watched {
+            true => well("supervisor", format!("watches {}", others.join(", "))),
+            false => bad(
+                "supervisor",
+                format!("nobody watches all of {}{}", others.join(", "), told(&all.remarks)),
+                "that supervisor must run; `pintail status` says which process is down",
+            ),
+        };
+    }
     match Supervisor::connect(layout.root()) {
         Ok(Some(_)) => well("supervisor", "runs and answers"),
         Ok(None) => well("supervisor", "does not run; the next deployment starts it"),
         Err(error) => bad("supervisor", error.to_string(), "`log/supervisor.log` may say why"),
     }
+}
+
+fn told(remarks: &[String]) -> String {
+    remarks.iter().map(|remark| format!("; {remark}")).collect()
 }
 
 fn shell() -> Finding {

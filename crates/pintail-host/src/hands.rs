@@ -1,11 +1,10 @@
 //! What steps work with: the root's layout, the plan, the supervisor, the operator's ear, and the wish to
 //! stop. Each step is a file of `steps`; this one does none.
 
-use crate::supervise::client::{Supervisor, SupervisorError};
 use crate::supervise::protocol::{
-    HeldSocket, InstanceState, Pass as Passing, ServiceId, ServiceSpec, ServiceStatus,
+    HeldSocket, InstanceState, Pass as Passing, Refusal, ServiceId, ServiceSpec, ServiceStatus,
 };
-use crate::supervise::unwatched;
+use crate::supervisors::{self, Supervisor};
 use crate::trouble::{Trying, fail};
 use pintail_core::digest::Digest;
 use pintail_core::layout::Layout;
@@ -22,8 +21,6 @@ use std::time::{Duration, Instant};
 
 /// How often something that takes a while is looked at.
 pub(crate) const GLANCE: Duration = Duration::from_millis(10);
-/// What the supervisor may need beyond a service's own stop timeout, for leftovers of its group.
-const STOP_GRACE: Duration = Duration::from_secs(15);
 
 /// Where an operation's operator listens, as far as one is there.
 pub trait Ear {
@@ -85,25 +82,15 @@ impl Hands<'_> {
         self.ear.borrow_mut().output(from, stream, text);
     }
 
-    /// The root's supervisor, started if it isn't there.
-    pub(crate) fn supervisor(&self) -> Result<Supervisor, Failure> {
-        Supervisor::ensure(self.layout.root(), self.version)
+    /// The supervisor of `service`; the embedded one is started if it isn't there.
+    pub(crate) fn supervisor(&self, service: &Service) -> Result<Supervisor, Failure> {
+        Supervisor::ensure(&self.layout, &service.supervisor, self.version)
             .trying(|| "cannot reach the supervisor".to_owned())
     }
 
-    /// The supervisor that knows `service`: one that died comes back for it, since its processes may live.
-    /// `None` when there never was one, or it left no word of the service.
-    pub(crate) fn supervisor_of(&self, service: &Service) -> Result<Option<Supervisor>, SupervisorError> {
-        let root = self.layout.root();
-        if let Some(there) = Supervisor::connect(root)? {
-            return Ok(Some(there));
-        }
-        match unwatched::status(root) {
-            Ok(None) => Ok(None),
-            Ok(Some(left)) if left.service(&id(service)).is_none() => Ok(None),
-            // Also when its record can't be read: then starting it says why.
-            Ok(Some(_)) | Err(_) => Supervisor::ensure(root, self.version).map(Some),
-        }
+    /// The supervisor that knows `service`; `None` when there never was one, or it left no word of the service.
+    pub(crate) fn supervisor_of(&self, service: &Service) -> Result<Option<Supervisor>, Refusal> {
+        Supervisor::of(&self.layout, &service.supervisor, &id(service), self.version)
     }
 
     /// What `service` is to its supervisor.
@@ -144,12 +131,12 @@ impl Hands<'_> {
     /// Brings `service` up, its socket bound before. Fine to say again.
     pub(crate) fn start(&self, service: &Service) -> Result<(), Failure> {
         let what = || format!("cannot start `{service}`");
-        let supervisor = self.supervisor()?;
-        if let Some(socket) = service.socket.as_ref().filter(|socket| socket.pass != Pass::Bind) {
-            supervisor.bind_with_mode(&socket.name, &address(&socket.address), SOCKET_MODE).trying(what)?;
-        }
-        if let Some(socket) = service.socket.as_ref().filter(|socket| socket.pass == Pass::Bind) {
-            make_way(&supervisor, &address(&socket.address)).trying(what)?;
+        let supervisor = self.supervisor(service)?;
+        if let Some(socket) = &service.socket {
+            self.make_way(service).trying(what)?;
+            if socket.pass != Pass::Bind {
+                supervisor.bind(&socket.name, &address(&socket.address)).trying(what)?;
+            }
         }
         let spec = self.spec(service);
         // An earlier attempt may have left it stopped or given up; only a stopped one starts afresh.
@@ -164,20 +151,28 @@ impl Hands<'_> {
         supervisor.start(&spec).trying(what)
     }
 
+    /// Lets go of sockets that others hold at the address of `service`: where it binds by itself, those of its own
+    /// supervisor too. Whoever used them is stopped; if it comes back, they are bound anew.
+    fn make_way(&self, service: &Service) -> Result<(), Refusal> {
+        let Some(socket) = &service.socket else { return Ok(()) };
+        let address = address(&socket.address);
+        for named in supervisors::present(&self.layout) {
+            if named == service.supervisor && socket.pass != Pass::Bind {
+                continue;
+            }
+            let Some(other) = Supervisor::running(&self.layout, &named)? else { continue };
+            for (held, _) in other.sockets()?.iter().filter(|(_, there)| *there == address) {
+                other.close(held)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stops `service` and waits for its end.
     pub(crate) fn stop(&self, service: &Service) -> Result<(), Failure> {
         let what = || format!("cannot stop `{service}`");
         let Some(supervisor) = self.supervisor_of(service).trying(what)? else { return Ok(()) };
-        supervisor.stop(&id(service)).trying(what)?;
-        let until = Instant::now() + Duration::from_millis(service.stop_timeout_ms) + STOP_GRACE;
-        loop {
-            match self.look_at(&supervisor, service)? {
-                None => return Ok(()),
-                Some(there) if there.is_stopped() => return Ok(()),
-                Some(_) if Instant::now() > until => return fail(what(), "it does not end, not even killed"),
-                Some(_) => std::thread::sleep(GLANCE),
-            }
-        }
+        supervisor.stop(&id(service), Duration::from_millis(service.stop_timeout_ms)).trying(what)
     }
 
     /// What the supervisor says of `service`.
@@ -186,8 +181,7 @@ impl Hands<'_> {
         supervisor: &Supervisor,
         service: &Service,
     ) -> Result<Option<ServiceStatus>, Failure> {
-        let status = supervisor.status().trying(|| format!("cannot ask the supervisor about `{service}`"))?;
-        Ok(status.service(&id(service)).cloned())
+        supervisor.service(&id(service)).trying(|| format!("cannot ask the supervisor about `{service}`"))
     }
 
     /// Waits until `service` is well: all its instances run, and it answers as its probe wants.
@@ -198,7 +192,7 @@ impl Hands<'_> {
         stoppable: bool,
     ) -> Result<(), Failure> {
         let what = || format!("`{}` of release `{}` is not well", service.process, service.release.version());
-        let supervisor = self.supervisor()?;
+        let supervisor = self.supervisor(service)?;
         let within =
             service.health.as_ref().map_or(WELL_WITHIN, |probe| Duration::from_millis(probe.within_ms));
         let until = Instant::now() + within;
@@ -232,10 +226,8 @@ impl Hands<'_> {
         let Some(status) = self.look_at(supervisor, service)? else {
             return Ok(Wellness::Never("its supervisor does not know it".to_owned()));
         };
-        for instance in &status.instances {
-            if let InstanceState::GaveUp { reason } = &instance.state {
-                return Ok(Wellness::Never(format!("it does not stay up: {reason}")));
-            }
+        if let Some(reason) = supervisors::gave_up(&status) {
+            return Ok(Wellness::Never(format!("it does not stay up: {reason}")));
         }
         if let Some(instance) = status.instances.iter().find(|instance| instance.restarts >= DEATHS_ENOUGH) {
             let how = instance.last_exit.as_deref().unwrap_or("how is not known");
@@ -265,7 +257,9 @@ impl Hands<'_> {
 
     /// Whether `service` is well at this moment, asked once.
     pub(crate) fn is_well_now(&self, service: &Service) -> bool {
-        let Ok(Some(supervisor)) = Supervisor::connect(self.layout.root()) else { return true };
+        let Ok(Some(supervisor)) = Supervisor::running(&self.layout, &service.supervisor) else {
+            return true;
+        };
         let until = Instant::now() + ASK_WITHIN;
         // That it can't be told is no reason to expect less of its return.
         self.is_well(&supervisor, service, service.release.version(), until)
@@ -300,9 +294,6 @@ fn keep(path: &Path, text: &[u8], max: u64) -> io::Result<()> {
     io::Write::write_all(&mut file, &last)
 }
 
-/// Whoever is on the machine may connect, as to a port of 127.0.0.1: a front runs as a user of its own (nginx as
-/// `www-data`), and should need no group. Who wants less closes `run/`.
-const SOCKET_MODE: u32 = 0o666;
 /// How long a process without a health check may take to be running.
 const WELL_WITHIN: Duration = Duration::from_secs(30);
 /// So many deaths before it was ever well are no bad luck: no use in waiting for the time to run out.
@@ -318,18 +309,6 @@ enum Wellness {
     Well,
     NotYet(String),
     Never(String),
-}
-
-/// Lets go of sockets held at an address that the application is to bind itself from now on. Whoever used them is
-/// stopped; if it comes back, they are bound anew.
-fn make_way(
-    supervisor: &Supervisor,
-    address: &crate::supervise::protocol::Address,
-) -> Result<(), SupervisorError> {
-    for held in supervisor.status()?.sockets.iter().filter(|held| held.address == *address) {
-        supervisor.close(&held.name)?;
-    }
-    Ok(())
 }
 
 /// How an instance of it ended last, if one did.

@@ -1,11 +1,13 @@
 //! What happens on a host: its journal, the steps that change it, the agent that is spoken to, and the
-//! embedded supervisor. Knows no other host, no ssh and no terminal.
+//! supervisors. Knows no other host, no ssh and no terminal.
 
 pub mod supervise;
 
 pub mod ask;
 pub mod memo;
 pub mod trouble;
+
+mod supervisors;
 
 pub mod journal;
 

@@ -3,9 +3,8 @@
 
 use crate::journal::{self, Record};
 use crate::steps::read_flag;
-use crate::supervise::client::Supervisor;
-use crate::supervise::protocol::{self as supervise, InstanceState, ServiceStatus, Status, Wanted};
-use crate::supervise::unwatched;
+use crate::supervise::protocol::{self as supervise, InstanceState, ServiceStatus};
+use crate::supervisors;
 use crate::trouble::{Trying, trouble};
 use pintail_core::digest::Digest;
 use pintail_core::history::{self, Deployment, Outcome};
@@ -14,7 +13,7 @@ use pintail_core::name::{AppName, ReleaseName};
 use pintail_core::observed::{
     Current, Instance, Observed, ObservedService, Running, SettingsFault, Unfinished,
 };
-use pintail_core::plan::{Address, Pass, Service, Socket, Step};
+use pintail_core::plan::{Address, Pass, Service, Socket, Step, Supervisor};
 use pintail_core::wire::Trouble;
 use pintail_os::lock::Lock;
 use pintail_os::{clock, files};
@@ -110,8 +109,9 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
             (crate::settings::Settings::default(), Some(SettingsFault { what, why, hint }))
         }
     };
-    let (supervisor, supervised) = supervisor(layout, &mut remarks);
-    let (services, unexplained) = services(layout, supervisor.as_ref(), &mut remarks);
+    let supervised = supervisors::everything(layout);
+    remarks.extend(supervised.remarks);
+    let (services, unexplained) = services(layout, &supervised.services, &mut remarks);
     // While an operation is on its way, or was left there, what runs is what it says.
     let settled = holder.is_none() && unfinished.is_none();
     let missing = if settled { missing(&records, &deployments, &services) } else { Vec::new() };
@@ -128,7 +128,7 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         services,
         missing,
         unexplained,
-        supervised,
+        supervised: supervised.watched,
         differing: None,
         maintenance: read_flag(layout),
         environment: Some(&settings.bytes).filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(bytes)),
@@ -206,31 +206,17 @@ fn releases(layout: &Layout) -> Result<Vec<ReleaseName>, Trouble> {
     Ok(releases)
 }
 
-/// What the supervisor says, and whether it runs. When it does not, its record tells what it ran.
-fn supervisor(layout: &Layout, remarks: &mut Vec<String>) -> (Option<Status>, bool) {
-    let mut remark = |why: String| {
-        remarks.push(why);
-        None
-    };
-    match Supervisor::connect(layout.root()).and_then(|there| there.map(|there| there.status()).transpose()) {
-        Ok(Some(status)) => (Some(status), true),
-        Ok(None) => (unwatched::status(layout.root()).unwrap_or_else(remark), false),
-        Err(error) => (remark(error.to_string()), false),
-    }
-}
-
 /// The services wanted up, and those of them that no journal explains. What they are was said by the plan of the
 /// operation that is their generation.
 fn services(
     layout: &Layout,
-    status: Option<&Status>,
+    found: &[(Supervisor, ServiceStatus)],
     remarks: &mut Vec<String>,
 ) -> (Vec<ObservedService>, Vec<Service>) {
     let (mut services, mut unexplained) = (Vec::new(), Vec::new());
-    for there in status.iter().flat_map(|status| &status.services).filter(|there| there.wanted == Wanted::Up)
-    {
-        let Some(service) = described(layout, &there.process, there.generation) else {
-            match stray(there, status) {
+    for (supervisor, there) in found {
+        let Some(mut service) = described(layout, &there.process, there.generation) else {
+            match stray(layout, supervisor, there) {
                 Some(service) => unexplained.push(service),
                 None => {
                     remarks.push(format!("`{}@{}` runs what is no release", there.process, there.generation));
@@ -238,6 +224,7 @@ fn services(
             }
             continue;
         };
+        service.supervisor = supervisor.clone();
         let instances = there
             .instances
             .iter()
@@ -297,14 +284,15 @@ fn missing(records: &[Record], deployments: &[Deployment], there: &[ObservedServ
 
 /// A service of which only the supervisor knows, as far as it does: enough to stop and forget it, with the socket
 /// that an operation would have made for it. `None` where it runs what can be no release.
-fn stray(there: &ServiceStatus, status: Option<&Status>) -> Option<Service> {
+fn stray(layout: &Layout, supervisor: &Supervisor, there: &ServiceStatus) -> Option<Service> {
     let name = format!("{}.{}", there.process, there.generation);
-    let held = status.iter().flat_map(|status| &status.sockets).find(|socket| socket.name == name);
-    let socket = held.map(|held| Socket {
+    let running = supervisors::Supervisor::running(layout, supervisor).ok().flatten();
+    let held = running.and_then(|running| running.sockets().ok()).unwrap_or_default();
+    let socket = held.into_iter().find(|(held, _)| *held == name).map(|(name, address)| Socket {
         name,
-        address: match &held.address {
-            supervise::Address::Unix(path) => Address::Unix(path.clone()),
-            supervise::Address::Tcp(address) => Address::Tcp(*address),
+        address: match address {
+            supervise::Address::Unix(path) => Address::Unix(path),
+            supervise::Address::Tcp(address) => Address::Tcp(address),
         },
         pass: Pass::ListenFds,
     });
@@ -312,6 +300,7 @@ fn stray(there: &ServiceStatus, status: Option<&Status>) -> Option<Service> {
         process: there.process.clone(),
         generation: there.generation,
         release: there.release.parse().ok()?,
+        supervisor: supervisor.clone(),
         typed: String::new(),
         line: String::new(),
         instances: there.instances.len() as u32,

@@ -276,6 +276,8 @@ fn sweep(layout: &Layout) {
         &cache,
         &backups,
         &layout.run(),
+        &layout.services(),
+        &layout.units(),
         &layout.store(),
         &layout.journal(),
     ] {

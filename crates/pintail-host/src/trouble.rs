@@ -1,6 +1,6 @@
 //! From what a program below says went wrong to what the operator is told.
 
-use crate::supervise::client::SupervisorError;
+use crate::supervise::protocol::Refusal;
 use pintail_core::wire::Trouble;
 use pintail_saga::Failure;
 use std::fmt::Display;
@@ -38,15 +38,9 @@ pub(crate) fn io_hint(error: &std::io::Error) -> Option<String> {
     }
 }
 
-impl<T> Trying<T> for Result<T, SupervisorError> {
+impl<T> Trying<T> for Result<T, Refusal> {
     fn trying(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let failure = Failure::new(what(), error.to_string());
-            match error.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })
+        self.map_err(|refusal| Failure { hint: refusal.hint, ..Failure::new(what(), refusal.what) })
     }
 }
 

@@ -112,6 +112,7 @@ impl Host {
             process: "web".into(),
             generation: 7,
             release: release.clone(),
+            supervisor: pintail_core::plan::Supervisor::Embedded,
             typed: String::new(),
             line: String::new(),
             instances: 1,

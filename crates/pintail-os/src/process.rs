@@ -60,11 +60,32 @@ pub fn leave_session() {
 pub fn user() -> String {
     let named = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     named.unwrap_or_else(|_| {
-        let own = rustix::process::getuid().as_raw().to_string();
-        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let is_own = |line: &&str| line.split(':').nth(2) == Some(&own);
-        let name = passwd.lines().find(is_own).and_then(|line| line.split(':').next());
-        name.map_or_else(|| format!("uid{own}"), str::to_owned)
+        account(own_number()).map_or_else(|| format!("uid{}", own_number()), |own| own.name)
+    })
+}
+
+/// The number of the user this process runs as.
+pub fn own_number() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// A user, as `/etc/passwd` has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name.
+    pub name: String,
+    /// The home folder.
+    pub home: String,
+}
+
+/// The user of that number, if `/etc/passwd` has one.
+pub fn account(number: u32) -> Option<Account> {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    passwd.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2)?.parse() == Ok(number)).then(|| {
+            Some(Account { name: (*fields.first()?).to_owned(), home: (*fields.get(5)?).to_owned() })
+        })?
     })
 }
 

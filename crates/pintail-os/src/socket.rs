@@ -152,6 +152,162 @@ pub fn file_at(path: &Path) -> Option<(u64, u64)> {
     there.file_type().is_socket().then(|| (there.dev(), there.ino()))
 }
 
+/// Whether connections wait at the listening unix socket at `path`, accepted by nobody yet: the kernel is asked
+/// (`sock_diag`), so the socket may be anybody's.
+///
+/// # Errors
+/// Nobody listens there, or the kernel has no `unix_diag`.
+pub fn waiting_at_path(path: &Path) -> io::Result<bool> {
+    let file = fs::metadata(path)?;
+    diag::waiting(file.ino())
+}
+
+/// The same at a TCP port.
+///
+/// # Errors
+/// Nobody listens there.
+pub fn waiting_at_port(address: SocketAddr) -> io::Result<bool> {
+    let (table, local) = match address {
+        SocketAddr::V4(v4) => {
+            let ip = u32::from_ne_bytes(v4.ip().octets());
+            ("/proc/net/tcp", format!("{ip:08X}:{:04X}", v4.port()))
+        }
+        SocketAddr::V6(v6) => {
+            let words = v6.ip().octets();
+            let ip: String = words
+                .chunks_exact(4)
+                .map(|word| format!("{:08X}", u32::from_ne_bytes([word[0], word[1], word[2], word[3]])))
+                .collect();
+            ("/proc/net/tcp6", format!("{ip}:{:04X}", v6.port()))
+        }
+    };
+    let table = fs::read_to_string(table)?;
+    waiting_in(&table, &local)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("nobody listens on {address}")))
+}
+
+/// `/proc/net/tcp`: the local address is field 2, the state 4 (`0A` listens), the length of the backlog behind the
+/// colon of 5.
+fn waiting_in(table: &str, local: &str) -> Option<bool> {
+    let mut listening = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let ours = *fields.get(1)? == local && *fields.get(3)? == "0A";
+        let waits = fields.get(4)?.split_once(':')?.1;
+        ours.then(|| waits.bytes().any(|digit| digit != b'0'))
+    });
+    listening.next()
+}
+
+/// One question to the kernel about unix sockets; linux/unix_diag.h.
+mod diag {
+    use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+    use std::io;
+
+    /// SOCK_DIAG_BY_FAMILY, and the answers' other kinds.
+    const BY_FAMILY: u16 = 20;
+    const ERROR: u16 = 2;
+    const DONE: u16 = 3;
+    /// NLM_F_REQUEST and NLM_F_DUMP.
+    const REQUEST_DUMP: u16 = 0x1 | 0x300;
+    /// A set of states with TCP_LISTEN alone.
+    const LISTENING: u32 = 1 << 10;
+    /// UDIAG_SHOW_VFS and UDIAG_SHOW_RQLEN: the file's inode, and how many wait.
+    const SHOW: u32 = 0x2 | 0x10;
+    const VFS: u16 = 1;
+    const RQLEN: u16 = 4;
+    /// Heads of a message, of an answer behind it, of an attribute.
+    const HEAD: usize = 16;
+    const ANSWER: usize = 16;
+
+    /// Whether connections wait at the listening socket whose file has the inode `inode`.
+    pub(super) fn waiting(inode: u64) -> io::Result<bool> {
+        let socket = rustix::net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::DGRAM,
+            SocketFlags::CLOEXEC,
+            Some(netlink::SOCK_DIAG),
+        )?;
+        rustix::net::send(&socket, &question(), SendFlags::empty())?;
+        let mut bytes = vec![0; 64 << 10];
+        loop {
+            let (_, count) = rustix::net::recv(&socket, bytes.as_mut_slice(), RecvFlags::empty())?;
+            match read(&bytes[..count], inode)? {
+                Some(Found::Waits(waits)) => return Ok(waits),
+                Some(Found::End) => {
+                    return Err(io::Error::new(io::ErrorKind::NotFound, "nobody listens there"));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn question() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(40u32.to_ne_bytes());
+        bytes.extend(BY_FAMILY.to_ne_bytes());
+        bytes.extend(REQUEST_DUMP.to_ne_bytes());
+        bytes.extend([0; 8]); // Its number, and ours: the kernel's to choose.
+        bytes.extend([1, 0, 0, 0]); // AF_UNIX
+        bytes.extend(LISTENING.to_ne_bytes());
+        bytes.extend(0u32.to_ne_bytes()); // Every inode.
+        bytes.extend(SHOW.to_ne_bytes());
+        bytes.extend([0xff; 8]); // No cookie.
+        bytes
+    }
+
+    enum Found {
+        Waits(bool),
+        End,
+    }
+
+    /// What one datagram says of the socket; `None`: more come.
+    fn read(mut bytes: &[u8], inode: u64) -> io::Result<Option<Found>> {
+        while bytes.len() >= HEAD {
+            let length = number(bytes, 0) as usize;
+            if length < HEAD || length > bytes.len() {
+                return Err(io::Error::other("the kernel's answer can't be read"));
+            }
+            match short(bytes, 4) {
+                DONE => return Ok(Some(Found::End)),
+                ERROR => return Err(io::Error::other("the kernel does not tell of unix sockets")),
+                _ => {}
+            }
+            if let Some(waits) = waits(bytes.get(HEAD + ANSWER..length).unwrap_or_default(), inode) {
+                return Ok(Some(Found::Waits(waits)));
+            }
+            bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        Ok(None)
+    }
+
+    /// What the attributes say, if they are of that inode.
+    fn waits(mut bytes: &[u8], inode: u64) -> Option<bool> {
+        let (mut ours, mut waits) = (false, None);
+        while bytes.len() >= 4 {
+            let length = usize::from(short(bytes, 0)).max(4);
+            let value = bytes.get(4..length).unwrap_or_default();
+            match short(bytes, 2) {
+                // Inodes are told in 32 bits.
+                VFS if value.len() >= 4 => ours = number(value, 0) == inode as u32,
+                RQLEN if value.len() >= 4 => waits = Some(number(value, 0) > 0),
+                _ => {}
+            }
+            bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        waits.filter(|_| ours)
+    }
+
+    fn number(bytes: &[u8], at: usize) -> u32 {
+        let piece = bytes.get(at..at + 4).and_then(|piece| piece.try_into().ok());
+        u32::from_ne_bytes(piece.unwrap_or_default())
+    }
+
+    fn short(bytes: &[u8], at: usize) -> u16 {
+        let piece = bytes.get(at..at + 2).and_then(|piece| piece.try_into().ok());
+        u16::from_ne_bytes(piece.unwrap_or_default())
+    }
+}
+
 /// Takes a duplicate of a listening socket out of another process, found there by its [`number`]. Needs the
 /// right to trace that process: the same user, and `kernel.yama.ptrace_scope` 0, or root.
 pub fn recover_from(pid: u32, wanted: u64) -> io::Result<OwnedFd> {
@@ -240,6 +396,30 @@ mod tests {
         assert_eq!(&byte, b"x");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary name stays");
+    }
+
+    #[test]
+    fn the_kernel_tells_who_waits() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("s.sock");
+        assert!(waiting_at_path(&path).is_err());
+        let listener = bind_unix(&path, 0o600).unwrap();
+        assert!(!waiting_at_path(&path).unwrap());
+        let client = connect_unix(&path).unwrap();
+        assert!(waiting_at_path(&path).unwrap());
+        listener.accept().unwrap();
+        assert!(!waiting_at_path(&path).unwrap());
+        drop((client, listener));
+        assert!(waiting_at_path(&path).is_err(), "nobody listens any more");
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = listen_tcp(address.parse().unwrap()).unwrap();
+            let address = listener.local_addr().unwrap();
+            assert!(!waiting_at_port(address).unwrap());
+            let _client = std::net::TcpStream::connect(address).unwrap();
+            assert!(waiting_at_port(address).unwrap());
+            drop(listener);
+            assert!(waiting_at_port(address).is_err());
+        }
     }
 
     #[test]

@@ -88,9 +88,25 @@ pub(crate) enum Command {
     /// Becomes the program that the supervisor names
     #[command(hide = true)]
     Gate,
+    /// Keeps the listening sockets of services that runit or daemontools runs, and finds them again
+    #[command(hide = true)]
+    Keep(AtRoot),
+    /// Becomes an instance of a service that runit, daemontools or systemd starts
+    #[command(hide = true)]
+    Enter(Enter),
     /// Steady traffic against a socket, counted, as JSON
     #[command(hide = true)]
     Traffic(Traffic),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enter {
+    /// The service's folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) service: PathBuf,
+    /// Which instance
+    #[arg(long, value_name = "N")]
+    pub(crate) instance: u32,
 }
 
 #[derive(Debug, Args)]

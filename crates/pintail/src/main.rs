@@ -69,6 +69,8 @@ fn run(typed: Typed) -> Result<Exit, Failure> {
         Command::Supervise(args) => commands::faces::supervise(&args),
         Command::Hold(args) => commands::faces::hold(&args),
         Command::Gate => commands::faces::gate(),
+        Command::Keep(args) => commands::faces::keep(&args),
+        Command::Enter(args) => commands::faces::enter(&args),
         Command::Traffic(args) => commands::faces::traffic(&args),
     }
 }

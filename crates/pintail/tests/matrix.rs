@@ -5,10 +5,13 @@
 
 mod common;
 
+use common::apps::hello;
+use common::supervisors::{Kind, Under};
 use common::{HANDOVER, RESTART, Stage, finish, signal};
 use std::time::Duration;
 
-const SOON: Duration = Duration::from_secs(20);
+/// runsvdir and svscan look every five seconds.
+const SOON: Duration = Duration::from_secs(40);
 
 /// What dies, or is told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,7 @@ enum Fault {
     KillAgent,
     KillSupervisor,
     KillOperator,
+    KillBoth,
     KillAll,
     SignalAgent(&'static str),
     SignalOperator(&'static str),
@@ -24,7 +28,15 @@ enum Fault {
 /// Deploys back and forth between two releases, and at each line of the journal lets `fault` happen. Returns
 /// how many lines there were.
 fn matrix(process: &str, fault: Fault) -> u64 {
-    let stage = Stage::new(process);
+    every_line(&Stage::new(process), fault)
+}
+
+/// The same under another supervisor; `None` where that doesn't run here.
+fn matrix_under(kind: Kind, process: &str, fault: Fault) -> Option<u64> {
+    kind.works().then(|| every_line(&Under::new(kind, &hello(process)), fault))
+}
+
+fn every_line(stage: &Stage, fault: Fault) -> u64 {
     stage.release("1.0", "healthy");
     stage.release("2.0", "healthy");
     stage.deploy("1.0").expect(0);
@@ -32,7 +44,7 @@ fn matrix(process: &str, fault: Fault) -> u64 {
     loop {
         let from = stage.live().unwrap();
         let to = if from == "1.0" { "2.0" } else { "1.0" };
-        if !trial(&stage, &from, to, line, fault) {
+        if !trial(stage, &from, to, line, fault) {
             return line - 1;
         }
         line += 1;
@@ -53,15 +65,19 @@ fn trial(stage: &Stage, from: &str, to: &str, line: u64, fault: Fault) -> bool {
         assert_eq!(ended.code, 0, "{at}: {}", ended.all());
         return false;
     };
-    let supervisor = stage.supervisor_pid().unwrap_or_else(|| panic!("{at}: no supervisor"));
+    let supervisor = || stage.supervisor_pid().unwrap_or_else(|| panic!("{at}: no supervisor"));
     match fault {
         Fault::KillAgent => signal(agent, "KILL"),
-        Fault::KillSupervisor => signal(supervisor, "KILL"),
+        Fault::KillSupervisor => signal(supervisor(), "KILL"),
         Fault::KillOperator => signal(operator.id(), "KILL"),
+        Fault::KillBoth => {
+            signal(agent, "KILL");
+            signal(operator.id(), "KILL");
+        }
         Fault::KillAll => {
             // The agent first: when its parent dies, the kernel wakes a stopped one.
             signal(agent, "KILL");
-            signal(supervisor, "KILL");
+            signal(supervisor(), "KILL");
             signal(operator.id(), "KILL");
         }
         Fault::SignalAgent(name) => signal(agent, name),
@@ -85,7 +101,7 @@ fn trial(stage: &Stage, from: &str, to: &str, line: u64, fault: Fault) -> bool {
         .to_owned();
     assert!(live == from || live == to, "{after}: live is {live}");
     let unfinished = !status["unfinished"].is_null();
-    if matches!(fault, Fault::KillAgent | Fault::KillAll) {
+    if matches!(fault, Fault::KillAgent | Fault::KillBoth | Fault::KillAll) {
         assert!(unfinished || line_is_last(&status, to), "{after}\n{status:#}");
     } else {
         assert!(!unfinished, "{after}\n{status:#}");
@@ -123,7 +139,7 @@ fn check_codes(fault: Fault, code: i32, after: &str) {
         Fault::KillSupervisor => &[0, 3],
         Fault::KillOperator => &[-1],
         // It may see its agent go before it goes itself.
-        Fault::KillAll => &[-1, 1],
+        Fault::KillAll | Fault::KillBoth => &[-1, 1],
         // Told to end, the agent goes back; past the point of no return it goes on.
         Fault::SignalAgent("INT" | "TERM") => &[0, 3],
         // A hang-up is for its terminal, which it has not.
@@ -146,6 +162,30 @@ macro_rules! matrices {
             told(stringify!($name), matrix($process, $fault));
         }
     )*};
+}
+
+macro_rules! matrices_under {
+    ($($name:ident: $kind:expr, $process:expr, $fault:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            match matrix_under($kind, $process, $fault) {
+                Some(lines) => told(stringify!($name), lines),
+                None => println!("not tried: {} does not run here", $kind.word()),
+            }
+        }
+    )*};
+}
+
+matrices_under! {
+    runit_handover_both_killed: Kind::Runit, HANDOVER, Fault::KillBoth;
+    runit_restart_both_killed: Kind::Runit, RESTART, Fault::KillBoth;
+    runit_handover_agent_term: Kind::Runit, HANDOVER, Fault::SignalAgent("TERM");
+    daemontools_handover_both_killed: Kind::Daemontools, HANDOVER, Fault::KillBoth;
+    daemontools_restart_both_killed: Kind::Daemontools, RESTART, Fault::KillBoth;
+    systemd_handover_both_killed: Kind::Systemd, HANDOVER, Fault::KillBoth;
+    systemd_restart_both_killed: Kind::Systemd, RESTART, Fault::KillBoth;
+    systemd_handover_agent_term: Kind::Systemd, HANDOVER, Fault::SignalAgent("TERM");
+    systemd_user_handover_both_killed: Kind::SystemdUser, HANDOVER, Fault::KillBoth;
 }
 
 matrices! {

@@ -92,7 +92,9 @@ fn wrong(call: &[String], commands: &[Vec<String>]) -> Option<String> {
         [first, second, ..] if is_command(&[first, second]) => vec![*first, *second],
         [first, ..] if is_command(&[first]) => vec![*first],
         // The faces of the binary that nobody types are not in the help.
-        [first, ..] if ["agent", "supervise", "hold", "gate"].contains(first) => return None,
+        [first, ..] if ["agent", "supervise", "hold", "gate", "keep", "enter"].contains(first) => {
+            return None;
+        }
         _ => return Some(format!("`pintail {}`: no such command", call.join(" "))),
     };
     let help = help(&command);

@@ -49,17 +49,34 @@ pub struct Publish {
 }
 
 /// Who keeps processes running on a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supervisor {
     /// `systemd`: units of the system's own systemd.
     Systemd,
     /// `systemd-user`: units of the deploying user's systemd.
     SystemdUser,
     /// `runit`
-    Runit,
+    Runit {
+        /// The folder that its `runsvdir` reads; below the application's root unless absolute; default
+        /// `/etc/service`.
+        services: PathBuf,
+    },
     /// `daemontools`
-    Daemontools,
+    Daemontools {
+        /// The folder that its `svscan` reads; below the application's root unless absolute; default `/service`.
+        services: PathBuf,
+    },
     /// `embedded`: `pintail supervise`.
+    Embedded,
+}
+
+/// What can be typed for `supervisor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SupervisorWord {
+    Systemd,
+    SystemdUser,
+    Runit,
+    Daemontools,
     Embedded,
 }
 
@@ -77,15 +94,20 @@ impl Default for HostSettings {
     }
 }
 
-impl Choice for Supervisor {
-    const WORDS: &'static [(&'static str, Supervisor)] = &[
-        ("systemd", Supervisor::Systemd),
-        ("systemd-user", Supervisor::SystemdUser),
-        ("runit", Supervisor::Runit),
-        ("daemontools", Supervisor::Daemontools),
-        ("embedded", Supervisor::Embedded),
+impl Choice for SupervisorWord {
+    const WORDS: &'static [(&'static str, SupervisorWord)] = &[
+        ("systemd", SupervisorWord::Systemd),
+        ("systemd-user", SupervisorWord::SystemdUser),
+        ("runit", SupervisorWord::Runit),
+        ("daemontools", SupervisorWord::Daemontools),
+        ("embedded", SupervisorWord::Embedded),
     ];
 }
+
+/// Where Debian's runit looks for services.
+const RUNIT_SERVICES: &str = "/etc/service";
+/// Where daemontools' own installation has them.
+const DAEMONTOOLS_SERVICES: &str = "/service";
 
 const KEEP_DEFAULT: u32 = 5;
 /// With fewer than two there would be nothing to roll back to.
@@ -104,6 +126,8 @@ pub(crate) const KEPT: &[&str] = &[
     "store",
     "journal",
     "log",
+    "services",
+    "units",
     "revisions.log",
 ];
 
@@ -126,11 +150,46 @@ pub(super) fn read(node: Option<Node<'_>>) -> HostSection<'_> {
         cache: walk.each("cache", |node| link(node, &mut linked)),
         keep: walk.or("keep", KEEP_DEFAULT, |node| node.integer(KEEP)),
         prepare: walk.each("prepare", prepare),
-        supervisor: walk.or("supervisor", Supervisor::Embedded, |node| node.choice()),
+        supervisor: supervisor(&walk),
         publish: walk.each("publish", |node| publish(node, &mut published)),
         env_required: walk.each("env_required", |node| node.parse(setting_name)),
     };
     HostSection { settings, root: walk.optional("root"), walk: Some(walk) }
+}
+
+fn supervisor(walk: &Walk<'_>) -> Supervisor {
+    let word = walk.or("supervisor", SupervisorWord::Embedded, |node| node.choice());
+    let services = walk.optional("services");
+    let folder = |default: &str| {
+        let typed = services.as_ref().and_then(|node| node.parse(services_folder));
+        typed.unwrap_or_else(|| PathBuf::from(default))
+    };
+    match word {
+        SupervisorWord::Runit => return Supervisor::Runit { services: folder(RUNIT_SERVICES) },
+        SupervisorWord::Daemontools => {
+            return Supervisor::Daemontools { services: folder(DAEMONTOOLS_SERVICES) };
+        }
+        SupervisorWord::Systemd | SupervisorWord::SystemdUser | SupervisorWord::Embedded => {}
+    }
+    if let Some(node) = services {
+        node.wrong(Complaint::new("is for `supervisor = \"runit\"` and `\"daemontools\"` only"));
+    }
+    match word {
+        SupervisorWord::Systemd => Supervisor::Systemd,
+        SupervisorWord::SystemdUser => Supervisor::SystemdUser,
+        _ => Supervisor::Embedded,
+    }
+}
+
+fn services_folder(text: &str) -> Result<PathBuf, Complaint> {
+    match path::placed(text)? {
+        path if path.as_os_str().is_empty() => Err(Complaint::new("is empty")),
+        // The services themselves lie there.
+        path if path.starts_with("services") => Err(Complaint::new(format!(
+            "is `{text}`, but Pintail keeps the services themselves there; it wants a folder of links beside it"
+        ))),
+        path => Ok(path),
+    }
 }
 
 /// The name of a setting in an `env` file.

@@ -27,7 +27,9 @@ places! {
     TARGET "[targets.NAME]" [
         "hosts", "requires", "wave", "max_failed", "lost_operator", "root", "confirm_within",
     ];
-    HOST "[host]" ["root", "shared", "cache", "keep", "prepare", "supervisor", "publish", "env_required"];
+    HOST "[host]" [
+        "root", "shared", "cache", "keep", "prepare", "supervisor", "services", "publish", "env_required",
+    ];
     PREPARE "host.prepare" ["run", "within"];
     PUBLISH "host.publish" ["from", "to"];
     PROCESS "[processes.NAME]" [

@@ -2,17 +2,19 @@
 
 use super::shell::word;
 use super::{
-    Address, FORMAT, HostPlan, Lost, Pass, Probe, Release, Service, Socket, Speaks, Step, VersionAt,
+    Address, FORMAT, HostPlan, Lost, Pass, Probe, Release, Service, Socket, Speaks, Step, Supervisor,
+    VersionAt,
 };
 use crate::config::{
-    Change, Config, Endpoint, KEPT_NAMES, Listen, LostOperator, Placeholder, Process, Protocol,
-    SocketHandling, Supervisor, Target, VersionProbe,
+    self, Change, Config, Endpoint, KEPT_NAMES, Listen, LostOperator, Placeholder, Process, Protocol,
+    SocketHandling, Target, VersionProbe,
 };
 use crate::history::{Deployment, Kind, Outcome, good_before, prunable};
 use crate::layout::Layout;
 use crate::name::ReleaseName;
 use crate::observed::{Current, Maintenance, Observed, ObservedService};
 use crate::version::Version;
+use std::path::Path;
 use std::time::Duration;
 
 /// Room that stays free beside what a release takes: journals, logs and sockets need some too.
@@ -76,7 +78,7 @@ pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan
     let (release, kind) = goal(&desired, observed, live)?;
     let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
     maker.settings_are_readable()?;
-    let wanted = maker.services()?;
+    let wanted = maker.services();
     maker.sockets_fit(&wanted)?;
     if live == Some(&release.name) && maker.serves(&wanted) {
         return Ok(None);
@@ -231,7 +233,16 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn is_handover(&self) -> bool {
-        self.process.change == Change::Handover
+        self.process.change == Change::Handover && !self.is_blocked()
+    }
+
+    /// The new one needs the very port that the old one's supervisor holds, which can't be handed to another
+    /// supervisor: the old one goes first.
+    fn is_blocked(&self) -> bool {
+        let port = |service: &Service| service.socket.as_ref().and_then(|socket| socket.address.tcp());
+        self.old.is_some_and(|old| {
+            old.supervisor != self.new.supervisor && port(old).is_some() && port(old) == port(&self.new)
+        })
     }
 
     /// The new one goes on with a TCP socket that is held already, where the old one would answer for it: it is
@@ -286,15 +297,22 @@ impl<'a> Maker<'a> {
         watched && explained && wanted.len() == self.observed.services.len() && wanted.iter().all(alike)
     }
 
-    fn services(&self) -> Result<Vec<Pair<'a>>, Refusal> {
-        if self.desired.config.host.supervisor != Supervisor::Embedded {
-            return Err(Refusal::new(
-                "cannot plan for that supervisor",
-                "this Pintail runs processes under `embedded` only",
-                "set `supervisor = \"embedded\"` in `[host]`",
-            ));
+    fn services(&self) -> Vec<Pair<'a>> {
+        self.desired.config.processes.iter().map(|process| self.pair(process)).collect()
+    }
+
+    /// Who shall keep the processes running.
+    fn supervisor(&self) -> Supervisor {
+        let placed = |services: &Path| self.layout.root().join(services);
+        match &self.desired.config.host.supervisor {
+            config::Supervisor::Embedded => Supervisor::Embedded,
+            config::Supervisor::Systemd => Supervisor::Systemd,
+            config::Supervisor::SystemdUser => Supervisor::SystemdUser,
+            config::Supervisor::Runit { services } => Supervisor::Runit { services: placed(services) },
+            config::Supervisor::Daemontools { services } => {
+                Supervisor::Daemontools { services: placed(services) }
+            }
         }
-        Ok(self.desired.config.processes.iter().map(|process| self.pair(process)).collect())
     }
 
     fn pair(&self, process: &'a Process) -> Pair<'a> {
@@ -315,6 +333,7 @@ impl<'a> Maker<'a> {
             process: process.name.clone(),
             generation,
             release: self.release.name.clone(),
+            supervisor: self.supervisor(),
             typed: process.run.as_typed().to_owned(),
             line,
             instances: u32::from(process.instances),
@@ -337,12 +356,16 @@ impl<'a> Maker<'a> {
         };
         let name = fresh_name(&process.name, self.observed.next);
         let held = |socket: &&Socket| socket.pass != Pass::Bind && pass != Pass::Bind;
+        // A listening socket can't go from one supervisor to another.
+        let supervisor = self.supervisor();
+        let stays = |old: &&Service| old.supervisor == supervisor;
         let old = match endpoint.listen {
-            Listen::Unix => old.and_then(|old| old.socket.as_ref()).filter(held),
+            Listen::Unix => old.filter(stays).and_then(|old| old.socket.as_ref()).filter(held),
             // Whose it was does not matter: a process that is called otherwise now keeps its port.
             Listen::Tcp(address) => {
-                let sockets = self.observed.services.iter().filter_map(|there| there.service.socket.as_ref());
-                sockets.filter(held).find(|socket| socket.address.tcp() == Some(address))
+                let services = self.observed.services.iter().map(|there| &there.service).filter(stays);
+                let mut sockets = services.filter_map(|service| service.socket.as_ref()).filter(held);
+                sockets.find(|socket| socket.address.tcp() == Some(address))
             }
         };
         match (endpoint.listen, old) {

@@ -7,7 +7,8 @@ pub mod shell;
 mod told;
 
 pub use make::{Desired, Refusal, Wish, make, release_of};
-pub use service::{Address, Pass, Probe, Service, Socket, Speaks, VersionAt};
+pub use service::{Address, Pass, Probe, Service, Socket, Speaks, Supervisor, VersionAt};
+pub(crate) use shell::word as quoted;
 pub use told::bytes as bytes_told;
 
 use crate::config::LostOperator;

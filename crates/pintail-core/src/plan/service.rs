@@ -16,6 +16,9 @@ pub struct Service {
     pub generation: u64,
     /// The release it runs.
     pub release: ReleaseName,
+    /// Who keeps it running; where nothing is said, `embedded`.
+    #[serde(default, skip_serializing_if = "Supervisor::is_embedded")]
+    pub supervisor: Supervisor,
     /// The command as typed.
     pub typed: String,
     /// The command with its placeholders filled: a line for the shell.
@@ -41,6 +44,7 @@ impl Service {
             (
                 service.process.clone(),
                 service.release.clone(),
+                service.supervisor.clone(),
                 service.typed.clone(),
                 service.instances,
                 service.socket.as_ref().map(|socket| (socket.pass, socket.address.tcp())),
@@ -55,6 +59,48 @@ impl Service {
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.process, self.generation)
+    }
+}
+
+/// Who keeps a service running.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Supervisor {
+    /// Pintail's own.
+    #[default]
+    Embedded,
+    /// The system's systemd.
+    Systemd,
+    /// The systemd of the user who deploys.
+    SystemdUser,
+    /// A `runsvdir` of runit's.
+    Runit {
+        /// The folder of links that it reads, absolute.
+        services: PathBuf,
+    },
+    /// An `svscan` of daemontools'.
+    Daemontools {
+        /// The folder of links that it reads, absolute.
+        services: PathBuf,
+    },
+}
+
+impl Supervisor {
+    /// Whether it is Pintail's own.
+    pub fn is_embedded(&self) -> bool {
+        *self == Supervisor::Embedded
+    }
+}
+
+impl fmt::Display for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Supervisor::Embedded => "embedded",
+            Supervisor::Systemd => "systemd",
+            Supervisor::SystemdUser => "systemd-user",
+            Supervisor::Runit { .. } => "runit",
+            Supervisor::Daemontools { .. } => "daemontools",
+        })
     }
 }
 

@@ -164,6 +164,19 @@ fn a_handover_on_a_tcp_port_is_tried_on_a_socket_of_its_own_first() {
 }
 
 #[test]
+fn another_supervisor_takes_over_beside_the_old_one_but_for_a_port() {
+    let under = |word: &str, web: &str| config(&format!("{BASE}supervisor = \"{word}\"\n{web}{WORKER}"));
+    let host = after(&deploy(&under("embedded", WEB), "1.0", &bare()), &bare());
+    assert_snapshot!(told(&deploy(&under("systemd", WEB), "1.1", &host)));
+    // The same release under another supervisor is a restart of it.
+    let moved = planned(&under("runit", WEB), &Wish::Release(release("1.0")), &host).unwrap().unwrap();
+    assert_eq!(moved.kind, Kind::Restart);
+    let tcp = WEB.replace("health", "listen = \"127.0.0.1:8989\"\nhealth");
+    let host = after(&deploy(&under("systemd", &tcp), "1.0", &bare()), &bare());
+    assert_snapshot!(told(&deploy(&under("daemontools", &tcp), "1.1", &host)));
+}
+
+#[test]
 fn a_rollback_makes_nothing_again_and_waits_for_nothing() {
     let config = config(&format!("{BASE}{WEB}"));
     let one = after(&deploy(&config, "1.0", &bare()), &bare());
@@ -284,7 +297,6 @@ fn refusals() {
     let mut just = deep.clone();
     just.root.pop();
     assert!(planned(&config_web, &new_of("2.0"), &just).is_ok());
-    let systemd = config(&format!("{BASE}supervisor = \"systemd\"\n{WEB}"));
     let new = Wish::Release(release("2.0"));
     let mut texts = String::new();
     for (config, wish, host) in [
@@ -295,7 +307,6 @@ fn refusals() {
         (&config_web, &new, &deep),
         // Also what is live already: what it should run with can't be told.
         (&config_web, &Wish::Release(release("1.0")), &faulty),
-        (&systemd, &new, &host),
         (&config_web, &Wish::Back(None), &host),
         (&config_web, &Wish::Back(None), &bare()),
         (&config_web, &Wish::Back(Some("0.9".into())), &host),

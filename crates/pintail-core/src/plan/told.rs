@@ -55,7 +55,9 @@ impl Step {
             Step::Publish { from, to, .. } => format!("{from} into {}", to.display()),
             Step::MaintenanceOn => "raise run/maintenance".to_owned(),
             Step::MaintenanceOff => "lower run/maintenance".to_owned(),
-            Step::Start { service } => format!("{service}{}{}", instances(service), socket(service)),
+            Step::Start { service } => {
+                format!("{service}{}{}{}", instances(service), socket(service), under(service))
+            }
             Step::Health { service, version } => health(service, &version.to_string()),
             Step::Route { service } => format!("run/{}.sock to {service}", service.process),
             Step::Switch { release } => format!("current to releases/{release}"),
@@ -80,6 +82,13 @@ fn instances(service: &Service) -> String {
     match service.instances {
         1 => String::new(),
         many => format!(" ({many} instances)"),
+    }
+}
+
+fn under(service: &Service) -> String {
+    match service.supervisor.is_embedded() {
+        true => String::new(),
+        false => format!(", under {}", service.supervisor),
     }
 }
 

@@ -2,7 +2,7 @@
 //! so there is nothing to undo.
 
 use crate::hands::{GLANCE, Hands};
-use crate::supervise::client::Supervisor;
+use crate::supervisors::Supervisor;
 use crate::trouble::Trying;
 use pintail_core::plan::Service;
 use pintail_saga::Failure;
@@ -13,24 +13,23 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_millis(100);
 
 pub(super) fn act(hands: &Hands<'_>, service: &Service) -> Result<(), Failure> {
-    match hands.supervisor_of(service).trying(|| format!("cannot drain `{service}`"))? {
-        Some(supervisor) => wait_until_quiet(&supervisor, service),
-        None => Ok(()),
+    if let Some(supervisor) = hands.supervisor_of(service).trying(|| format!("cannot drain `{service}`"))? {
+        wait_until_quiet(&supervisor, service);
     }
+    Ok(())
 }
 
 /// Waits until nothing waits in `service`'s socket, at most its drain time.
-pub(super) fn wait_until_quiet(supervisor: &Supervisor, service: &Service) -> Result<(), Failure> {
-    let Some(socket) = &service.socket else { return Ok(()) };
+pub(super) fn wait_until_quiet(supervisor: &Supervisor, service: &Service) {
+    let Some(socket) = &service.socket else { return };
     let until = Instant::now() + Duration::from_millis(service.drain_ms).max(QUIET);
     let mut quiet_since = Instant::now();
     loop {
-        // A socket that nobody holds has nothing waiting in it.
-        if supervisor.pending(&socket.name).unwrap_or(false) {
+        if supervisor.pending(&socket.name) {
             quiet_since = Instant::now();
         }
         if quiet_since.elapsed() >= QUIET || Instant::now() >= until {
-            return Ok(());
+            return;
         }
         std::thread::sleep(GLANCE);
     }

@@ -3,9 +3,8 @@
 //! return, so nothing undoes it.
 
 use crate::hands::{Hands, address, id};
-use crate::supervise::client::Supervisor;
-use crate::supervise::unwatched;
-use crate::trouble::{Trying, fail};
+use crate::supervisors;
+use crate::trouble::Trying;
 use pintail_core::layout::Layout;
 use pintail_core::name::ReleaseName;
 use pintail_core::plan::{Pass, Service, Step};
@@ -17,7 +16,7 @@ use std::path::Path;
 pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Service]) -> Result<(), Failure> {
     for service in services {
         hands.cut.point()?;
-        let supervisor = hands.supervisor()?;
+        let supervisor = hands.supervisor(service)?;
         let what = || format!("cannot forget `{service}`");
         // Stopped already, but for one that no journal explains: there was no step to stop it.
         hands.stop(service)?;
@@ -38,6 +37,7 @@ pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Servi
             files::remove_file(&public).trying(what)?;
         }
     }
+    supervisors::end_idle(&hands.layout).trying(|| "cannot end the embedded supervisor".to_owned())?;
     forget_settings(hands)?;
     for release in releases {
         hands.cut.point()?;
@@ -55,19 +55,15 @@ pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Servi
 /// Takes the frozen settings of all generations away that nobody runs: also of those that had no service, or whose
 /// operation was never undone.
 fn forget_settings(hands: &Hands<'_>) -> Result<(), Failure> {
-    let what = || "cannot see which frozen settings are used".to_owned();
-    let status = match Supervisor::connect(hands.layout.root()).trying(what)? {
-        Some(supervisor) => Some(supervisor.status().trying(what)?),
-        None => unwatched::status(hands.layout.root()).or_else(|why| fail(what(), why))?,
-    };
+    let known = supervisors::generations(&hands.layout)
+        .trying(|| "cannot see which frozen settings are used".to_owned())?;
     let run = hands.layout.run();
     let there = fs::read_dir(&run).trying(|| format!("cannot look into `{}`", run.display()))?;
     for entry in there.flatten() {
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix("env.")?.parse::<u64>().ok());
         let Some(generation) = number.filter(|generation| *generation != hands.plan.id) else { continue };
-        let known = status.iter().flat_map(|status| &status.services);
-        if known.into_iter().any(|service| service.generation == generation) {
+        if known.contains(&generation) {
             continue;
         }
         let path = entry.path();

@@ -46,15 +46,15 @@ pub(super) fn undo(hands: &Hands<'_>, service: &Service, memo: &Memo) -> Result<
         _ => files::remove_file(&public),
     };
     put_back.trying(|| format!("cannot put back `{}`", public.display()))?;
-    take_what_waits(hands, service)
+    take_what_waits(hands, service);
+    Ok(())
 }
 
 /// Lets the service take what waits in its socket. Also one that has just died: its supervisor starts it again, and
 /// who waits need not know. One that is not there any more takes nothing.
-fn take_what_waits(hands: &Hands<'_>, service: &Service) -> Result<(), Failure> {
-    let Ok(Some(supervisor)) = hands.supervisor_of(service) else { return Ok(()) };
-    match hands.look_at(&supervisor, service) {
-        Ok(Some(_)) => drain::wait_until_quiet(&supervisor, service),
-        _ => Ok(()),
+fn take_what_waits(hands: &Hands<'_>, service: &Service) {
+    let Ok(Some(supervisor)) = hands.supervisor_of(service) else { return };
+    if let Ok(Some(_)) = hands.look_at(&supervisor, service) {
+        drain::wait_until_quiet(&supervisor, service);
     }
 }

@@ -37,7 +37,7 @@ fn died(service: &Service) -> String {
 
 /// The processes of `service`, all of which must run.
 fn pids(hands: &Hands<'_>, service: &Service) -> Result<Vec<Option<u32>>, Failure> {
-    let supervisor = hands.supervisor()?;
+    let supervisor = hands.supervisor(service)?;
     let Some(status) = hands.look_at(&supervisor, service)? else {
         return fail(died(service), "its supervisor does not know it");
     };

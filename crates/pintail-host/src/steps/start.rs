@@ -2,7 +2,7 @@
 //! socket, stops, and is forgotten.
 
 use crate::hands::{Hands, address, id};
-use crate::supervise::client::Supervisor;
+use crate::supervisors::Supervisor;
 use crate::trouble::Trying;
 use pintail_core::plan::{Pass, Service};
 use pintail_os::files;
@@ -18,7 +18,7 @@ pub(super) fn undo(hands: &Hands<'_>, service: &Service) -> Result<(), Failure> 
     let is_up = hands.look_at(&supervisor, service)?.is_some_and(|there| there.is_running());
     let own = service.socket.as_ref().filter(|socket| is_made_here(hands, &socket.name));
     if is_up && own.is_some() {
-        super::drain::wait_until_quiet(&supervisor, service)?;
+        super::drain::wait_until_quiet(&supervisor, service);
     }
     hands.stop(service)?;
     supervisor.forget(&id(service)).trying(what)?;

@@ -2,6 +2,7 @@
 //!
 //! `pintail_os::program` runs programs to their end, with pipes; a face outlives its starter, with files.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,6 +19,11 @@ pub(super) const THIS_PROGRAM: &str = "/proc/self/exe";
 /// What a process of ours inherits of the environment, and an application of its supervisor's. Whoever
 /// starts the first supervisor may have secrets in its own.
 pub(super) const INHERITED: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TZ"];
+
+/// What this process has of [`INHERITED`].
+pub(super) fn inherited() -> BTreeMap<String, String> {
+    INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect()
+}
 
 /// Starts `program FACE --root ROOT` in the root, its output appended to the supervisor's log. The face
 /// leaves our session by itself.

@@ -108,7 +108,7 @@ fn receive_exactly(
 }
 
 /// Execs; returns why it could not.
-fn become_program(order: &Order, listener: Option<OwnedFd>) -> String {
+pub(super) fn become_program(order: &Order, listener: Option<OwnedFd>) -> String {
     let Some((program, arguments)) = order.argv.split_first() else {
         return "no program is named".into();
     };

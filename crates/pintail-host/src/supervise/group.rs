@@ -10,7 +10,7 @@ use pintail_os::process::{self, Identity};
 /// The kernel gives a group's number to no new process while anyone is in the group; but once it is empty,
 /// the number may come back as somebody else's. So a live process of that number with another start, or a
 /// member older than the leader, means that the group is not ours any more.
-pub(super) fn is_alive(leader: Identity) -> bool {
+pub(crate) fn is_alive(leader: Identity) -> bool {
     if process::identity(leader.pid).is_some_and(|there| there != leader) {
         return false;
     }

@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pintail_os::lock::Lock;
 use pintail_os::{process, socket};
@@ -41,6 +41,8 @@ const CONNECTIONS_LIMIT: usize = 16;
 
 /// How often the holder looks whether it can still be found. It does nothing else by itself.
 const ROUND: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+/// The same, where it is kept busy.
+const ROUND_PAUSE: Duration = Duration::from_secs(5);
 
 /// The pause after a failed accept (out of descriptors), so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -59,14 +61,36 @@ pub fn run(root: &Path) -> Result<(), Refusal> {
     place.make_folders().map_err(|error| failed("no folder", error))?;
     let lock = Lock::try_take(&place.holder_lock()).map_err(|error| failed("no lock", error))?;
     let Some(_lock) = lock else { return Ok(()) };
+    serve(&place, BTreeMap::new(), &mut BTreeMap::new)
+}
+
+/// Holds sockets, those in `held` from the beginning, until told `shutdown`. The lock is the caller's. `more` is
+/// asked now and then for sockets that could not be had before.
+///
+/// # Errors
+/// The socket in the place can't be made.
+pub(super) fn serve(
+    place: &Place,
+    held: BTreeMap<String, OwnedFd>,
+    more: &mut dyn FnMut() -> BTreeMap<String, OwnedFd>,
+) -> Result<(), Refusal> {
+    let failed = |what: &str, error: io::Error| {
+        Refusal::new(format!("cannot hold sockets for `{}`: {what}: {error}", place.root().display()))
+    };
     let door = Door::open(place.holder_socket()).map_err(|error| failed("no socket", error))?;
     // Whoever hangs up a terminal or types at it doesn't mean this process; TERM, a machine's shutdown, does.
     for signal in [SIGHUP, SIGINT] {
         signal_hook::flag::register(signal, Arc::default()).map_err(|error| failed("no signals", error))?;
     }
     tell("the holder begins");
-    let mut holder = Holder { door, held: BTreeMap::new(), connections: Vec::new() };
-    while !holder.step().map_err(|error| failed("poll", error))? {}
+    let mut holder = Holder { door, held, connections: Vec::new() };
+    let mut asked = Instant::now();
+    while !holder.step().map_err(|error| failed("poll", error))? {
+        if asked.elapsed() > ROUND_PAUSE {
+            asked = Instant::now();
+            holder.held.extend(more());
+        }
+    }
     tell("the holder ends");
     holder.door.close();
     Ok(())

@@ -58,7 +58,8 @@ impl HolderLink {
         }
     }
 
-    fn connect(place: &Place) -> io::Result<Self> {
+    /// The same where none is started.
+    pub(super) fn connect(place: &Place) -> io::Result<Self> {
         let stream = socket::connect_unix(&place.holder_socket())?;
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;

@@ -350,7 +350,7 @@ impl Instance {
 }
 
 /// Told to whoever asks for the status, kept nowhere: a log may hold what belongs on no other disk.
-fn reason(how: &str, quick_deaths: u32, log: &Path) -> String {
+pub(super) fn reason(how: &str, quick_deaths: u32, log: &Path) -> String {
     let tail = logs::tail(log);
     let last = if tail.is_empty() { "its log is empty".to_owned() } else { format!("its log ends:\n{tail}") };
     format!("{how}; it ended {quick_deaths} times in a row too soon; {last}")

@@ -16,7 +16,7 @@ use super::protocol::ServiceSpec;
 /// # Errors
 /// Its settings can't be read, its log not opened, or the machine has no room for a process.
 pub(super) fn gated(spec: &ServiceSpec, n: u32, listener: Option<BorrowedFd<'_>>) -> Result<Leader, String> {
-    let order = order(spec, n)?;
+    let order = order(spec, n, face::inherited())?;
     let listener = listener
         .map(|fd| fd.try_clone_to_owned())
         .transpose()
@@ -29,22 +29,20 @@ pub(super) fn gated(spec: &ServiceSpec, n: u32, listener: Option<BorrowedFd<'_>>
     Leader::gated(child, here, order, listener).map_err(|error| format!("cannot watch the process: {error}"))
 }
 
-fn order(spec: &ServiceSpec, n: u32) -> Result<Order, String> {
+/// What instance `n` is to become. Of its settings the later ones win: what the supervisor has (`inherited`), the
+/// host's file, the specification, the instance's number.
+pub(super) fn order(
+    spec: &ServiceSpec,
+    n: u32,
+    inherited: BTreeMap<String, String>,
+) -> Result<Order, String> {
     let argv = spec.argv.iter().map(|argument| argument.replace("{instance}", &n.to_string())).collect();
     let pass = spec.socket.as_ref().map(|socket| (socket.pass, socket.held.clone()));
-    Ok(Order { argv, cwd: spec.cwd.clone(), env: environment(spec, n)?, pass })
-}
-
-/// Later ones win: what the supervisor has, the host's file, the specification, the instance's number.
-fn environment(spec: &ServiceSpec, n: u32) -> Result<BTreeMap<String, String>, String> {
-    let mut env: BTreeMap<String, String> = face::INHERITED
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-        .collect();
+    let mut env = inherited;
     if let Some(path) = &spec.env_file {
         env.extend(env_file::read(path)?);
     }
     env.extend(spec.env.clone());
     env.insert("PINTAIL_INSTANCE".into(), n.to_string());
-    Ok(env)
+    Ok(Order { argv, cwd: spec.cwd.clone(), env, pass })
 }

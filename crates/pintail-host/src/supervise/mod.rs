@@ -1,8 +1,10 @@
-//! The embedded supervisor: keeps an application's processes running and its listening sockets open.
+//! The embedded supervisor: keeps an application's processes running and its listening sockets open. And what
+//! other supervisors run in its place.
 //!
 //! Knows processes, sockets and logs of one root; nothing of releases, deployments or health.
-//! Three faces of the one binary: [`server`] watches, [`holder`] keeps sockets, [`gate`] becomes the program.
-//! Declared in the order in which they may use each other.
+//! Three faces of the one binary: [`server`] watches, [`holder`] keeps sockets, [`gate`] becomes the program. Two
+//! more where another supervisor watches: [`held`] keeps sockets and finds them again, [`enter`] becomes
+//! the program. Declared in the order in which they may use each other.
 
 pub mod protocol;
 
@@ -12,11 +14,14 @@ mod place;
 mod tell;
 
 pub mod env_file;
-mod group;
+pub(crate) mod group;
 mod logs;
 mod patience;
 mod record;
 pub mod unwatched;
+
+pub(crate) mod folder;
+pub(crate) mod scanned;
 
 pub mod client;
 pub mod gate;
@@ -30,6 +35,9 @@ mod leader;
 mod check;
 mod instance;
 mod sockets;
+
+pub mod enter;
+pub mod held;
 
 mod service;
 

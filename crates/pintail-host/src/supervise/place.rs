@@ -9,11 +9,19 @@ use pintail_os::files;
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     root: PathBuf,
+    /// Where its holder is found.
+    holder: PathBuf,
 }
 
 impl Place {
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self { root: root.to_path_buf(), holder: root.join("run") }
+    }
+
+    /// The same where another supervisor keeps the holder running. It has a place of its own: while one supervisor
+    /// takes over from another, both hold.
+    pub(super) fn of_services(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), holder: root.join("services").join("holder") }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -27,6 +35,7 @@ impl Place {
     /// Makes `run/` and `log/` where they are missing.
     pub(super) fn make_folders(&self) -> io::Result<()> {
         files::make_folder(&self.root.join("run"), 0o755)?;
+        files::make_folder(&self.holder, 0o755)?;
         files::make_folder(&self.root.join("log"), 0o755)
     }
 
@@ -43,11 +52,21 @@ impl Place {
     }
 
     pub(super) fn holder_socket(&self) -> PathBuf {
-        self.run("holder.sock")
+        self.holder.join("holder.sock")
     }
 
     pub(super) fn holder_lock(&self) -> PathBuf {
-        self.run("holder.lock")
+        self.holder.join("holder.lock")
+    }
+
+    /// Which sockets a holder that another supervisor keeps running has, so that it finds them again.
+    pub(super) fn held_record(&self) -> PathBuf {
+        self.holder.join("sockets.json")
+    }
+
+    /// Who changes that record.
+    pub(super) fn held_lock(&self) -> PathBuf {
+        self.holder.join("sockets.lock")
     }
 
     /// What supervisor and holder say about themselves.

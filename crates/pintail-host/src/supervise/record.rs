@@ -65,10 +65,16 @@ pub(super) struct LeaderRecord {
     pub(super) kill_at_ms: Option<u64>,
 }
 
+/// The world in which process numbers mean what they meant: this boot, and this container's numbers.
+pub(super) fn boot() -> io::Result<String> {
+    let namespace = std::fs::read_link("/proc/self/ns/pid")?;
+    Ok(format!("{} {}", pintail_os::process::boot_id()?, namespace.display()))
+}
+
 /// A process told apart from a later one of the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ProcessRecord {
-    pub(super) pid: u32,
+pub(crate) struct ProcessRecord {
+    pub(crate) pid: u32,
     /// `/proc/PID/stat`, field 22: clock ticks between boot and its start.
     pub(super) started: u64,
 }

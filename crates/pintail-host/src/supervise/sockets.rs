@@ -157,7 +157,7 @@ impl Socket {
         }
     }
 
-    fn record(&self, name: &str) -> SocketRecord {
+    pub(super) fn record(&self, name: &str) -> SocketRecord {
         SocketRecord {
             name: name.to_owned(),
             address: self.address.clone(),

@@ -1,13 +1,13 @@
-//! The faces of this binary that no person types: agent, supervisor, holder, gate, traffic.
+//! The faces of this binary that no person types: agent, supervisor, holder, gate, what other supervisors run, traffic.
 
 use crate::VERSION;
-use crate::args::{AtRoot, Traffic};
+use crate::args::{AtRoot, Enter, Traffic};
 use crate::exit::{Exit, Failure};
 use crate::screen;
 use crate::traffic;
 use pintail_core::wire::Trouble;
 use pintail_host::supervise::protocol::Refusal;
-use pintail_host::supervise::{gate as gate_face, holder, server};
+use pintail_host::supervise::{enter as enter_face, gate as gate_face, held, holder, server};
 use std::time::Duration;
 
 pub(crate) fn agent(args: &AtRoot) -> Result<Exit, Failure> {
@@ -39,6 +39,14 @@ fn ended(result: Result<(), Refusal>) -> Result<Exit, Failure> {
 
 pub(crate) fn gate() -> Result<Exit, Failure> {
     Ok(Exit::Code(gate_face::run()))
+}
+
+pub(crate) fn keep(args: &AtRoot) -> Result<Exit, Failure> {
+    ended(held::keep(&args.root))
+}
+
+pub(crate) fn enter(args: &Enter) -> Result<Exit, Failure> {
+    Ok(Exit::Code(enter_face::run(&args.service, args.instance)))
 }
 
 pub(crate) fn traffic(args: &Traffic) -> Result<Exit, Failure> {

@@ -6,6 +6,7 @@
 
 pub mod apps;
 pub mod lab;
+pub mod supervisors;
 
 use pintail_depot::Depot;
 use pintail_host::supervise::client::Supervisor;

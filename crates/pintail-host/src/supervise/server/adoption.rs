@@ -1,9 +1,8 @@
 //! What a new supervisor finds of its predecessor: its record, its processes, its sockets.
 
-use std::io;
 use std::time::Instant;
 
-use pintail_os::{clock, process};
+use pintail_os::clock;
 
 use super::{Server, uses};
 use crate::supervise::group;
@@ -11,7 +10,7 @@ use crate::supervise::holder_link::HolderLink;
 use crate::supervise::instance::Instance;
 use crate::supervise::patience::Patience;
 use crate::supervise::place::Place;
-use crate::supervise::record::{RECORD_VERSION, Record, SocketRecord};
+use crate::supervise::record::{RECORD_VERSION, Record, SocketRecord, boot};
 use crate::supervise::service::Service;
 use crate::supervise::sockets::{Socket, Sockets};
 use crate::supervise::tell::tell;
@@ -109,10 +108,4 @@ impl Server {
             }
         }
     }
-}
-
-/// The world in which process numbers mean what they meant: this boot, and this container's numbers.
-fn boot() -> io::Result<String> {
-    let namespace = std::fs::read_link("/proc/self/ns/pid")?;
-    Ok(format!("{} {}", process::boot_id()?, namespace.display()))
 }

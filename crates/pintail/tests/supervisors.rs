@@ -1,0 +1,364 @@
+//! One suite for every supervisor, on the real thing: `embedded`, `runit` and `daemontools` here, `systemd` and
+//! `systemd-user` where they run (`lab/supervisors web1 systemd,systemd-user`). `PINTAIL_SUPERVISORS=systemd` tries that one alone.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests start programs and write files by hand, and tell what they measured"
+)]
+
+mod common;
+
+use common::apps::{self, hello, instances, is_alive, processes};
+use common::supervisors::{Kind, Under};
+use common::{Traffic, signal, wait_for};
+use serde_json::json;
+use std::fs;
+use std::time::Duration;
+
+/// runsvdir and svscan look every five seconds.
+const SOON: Duration = Duration::from_secs(30);
+
+/// A stage with releases 1.0 and 2.0, which are well, and one that behaves as said.
+fn stage(kind: Kind, rest: &str, bad: &str) -> Under {
+    let under = Under::new(kind, rest);
+    for (version, behaviour) in [("1.0", "healthy"), ("2.0", "healthy"), ("3.0", bad)] {
+        under.release(version, behaviour);
+    }
+    under
+}
+
+/// What is given to a supervisor that is not ours is that of generation `n` alone.
+#[track_caller]
+fn only_given(under: &Under, n: u64) {
+    let old: Vec<String> = under
+        .given()
+        .into_iter()
+        .filter(|name| {
+            let numbers = name.trim_end_matches(".service").trim_end_matches(".socket").trim_end_matches('@');
+            let generation = numbers.split(['-', '.']).filter_map(|part| part.parse::<u64>().ok());
+            generation.clone().next().is_some() && !generation.clone().any(|found| found == n)
+        })
+        .collect();
+    assert!(old.is_empty(), "{old:?} of {:?}", under.given());
+}
+
+fn ten_handovers_lose_nothing(kind: Kind) {
+    let under = stage(kind, &hello(""), "healthy");
+    let first = under.deploy("1.0");
+    first.expect(0);
+    assert_eq!(under.drift(), Vec::<String>::new());
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+    let traffic = [true, false].map(|keep_alive| Traffic::start(&under.public_socket(), keep_alive));
+    for round in 0..10 {
+        let ran = under.deploy(if round % 2 == 0 { "2.0" } else { "1.0" });
+        assert!(!ran.expect(0).err.contains("remark"), "{}", ran.all());
+    }
+    let counted = traffic.map(|traffic| traffic.none_failed(200));
+    for tally in &counted {
+        for version in ["1.0", "2.0"] {
+            assert!(tally["versions"][version].as_u64() > Some(0), "{tally:#}");
+        }
+    }
+    println!("{}: 10 handovers {} and {}", kind.word(), counted[0], counted[1]);
+    assert_eq!(under.drift(), Vec::<String>::new());
+    assert_eq!(processes(&under), ["web"]);
+    only_given(&under, 11);
+    let left: Vec<String> =
+        under.names("run").into_iter().filter(|name| name.ends_with(".10.sock")).collect();
+    assert_eq!(left, [""; 0]);
+    under.run(&["rollback", "local", "--yes"]).expect(0);
+    assert_eq!(under.served().as_deref(), Ok("2.0"));
+    under.deploy("2.0").expect(0);
+    assert_eq!(under.status()["live"]["deployment"], 12, "nothing to do");
+}
+
+fn a_bad_release_is_undone(kind: Kind) {
+    for change in [common::HANDOVER, common::RESTART] {
+        let quick = hello(change).replace("within = \"5s\"", "within = \"3s\"");
+        for (behaviour, told) in [("unhealthy", "/health answered 500"), ("dies-at-start", "3.0")] {
+            let under = stage(kind, &quick, behaviour);
+            under.deploy("1.0").expect(0);
+            let traffic = Traffic::start(&under.public_socket(), false);
+            let failed = under.deploy("3.0");
+            assert!(failed.expect(3).err.contains(told), "{}", failed.all());
+            if behaviour == "dies-at-start" && kind != Kind::Daemontools {
+                assert!(failed.err.contains("exit status 7"), "{}", failed.all());
+            }
+            assert_eq!(under.served().as_deref(), Ok("1.0"));
+            assert_eq!(under.drift(), Vec::<String>::new(), "{}", failed.all());
+            only_given(&under, 1);
+            assert_eq!(traffic.tally()["failed"], 0);
+        }
+    }
+}
+
+fn restarts_and_a_port_lose_nothing(kind: Kind) {
+    let port = apps::free_port();
+    let tcp = |change: &str| hello(&format!("listen = \"127.0.0.1:{port}\"\n{change}"));
+    let under = stage(kind, &tcp(common::RESTART), "unhealthy");
+    under.deploy("1.0").expect(0);
+    let traffic = Traffic::start_tcp(port);
+    for version in ["2.0", "1.0"] {
+        under.deploy(version).expect(0);
+        assert_eq!(apps::get_tcp(port, "/version").as_deref(), Ok(version));
+    }
+    under.configure(&tcp(common::HANDOVER));
+    for version in ["2.0", "1.0"] {
+        let ran = under.deploy(version);
+        assert!(ran.expect(0).err.contains("web.trial@"), "{}", ran.all());
+        assert_eq!(apps::get_tcp(port, "/version").as_deref(), Ok(version));
+    }
+    under.deploy("3.0").expect(3);
+    let tally = traffic.none_failed(100);
+    println!("{}: 2 restarts, 2 handovers and an undone one of a port {tally}", kind.word());
+    assert_eq!(under.drift(), Vec::<String>::new());
+    // The socket is the first one's still.
+    let started = under.status().to_string();
+    assert!(started.contains("\"generation\":5"), "{started}");
+}
+
+fn what_is_killed_comes_back(kind: Kind) {
+    let under = stage(kind, &hello("instances = 2\n"), "healthy");
+    under.deploy("1.0").expect(0);
+    let before = instances(&under, "web");
+    assert_eq!(before.len(), 2);
+    signal(before[0], "KILL");
+    wait_for("another is in its place", SOON, || {
+        let status = under.status();
+        let all = status["processes"][0]["instances"].as_array().unwrap();
+        all.iter().all(|one| one["running"] == true && one["pid"] != before[0])
+    });
+    let after = instances(&under, "web");
+    assert_eq!(after[1], before[1], "the other one was left alone");
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+    let status = under.status();
+    let first = &status["processes"][0]["instances"][0];
+    assert_eq!(first["restarts"], 1, "{status:#}");
+    if kind != Kind::Daemontools {
+        assert_eq!(first["ended"], "killed by SIGKILL", "{status:#}");
+    }
+    assert_eq!(status["drift"], json!([]), "{status:#}");
+}
+
+/// Sixteen deaths take four minutes; so the instance's own file says that there were fifteen.
+fn what_always_dies_is_given_up_with_a_reason(kind: Kind) {
+    if kind == Kind::Embedded {
+        return; // `processes` has it.
+    }
+    let under = stage(kind, &hello(""), "healthy");
+    under.deploy("1.0").expect(0);
+    let path = under.root.join("services/web-1/1/life.json");
+    let life = fs::read_to_string(&path).unwrap();
+    let worn = life.replace("\"quick_deaths\": 0", "\"quick_deaths\": 15");
+    assert_ne!(life, worn);
+    // Its life must have been short.
+    let since = life.split("\"since_ms\": ").nth(1).unwrap().split(',').next().unwrap();
+    fs::write(&path, worn.replace(since, &pintail_os::clock::now_ms().to_string())).unwrap();
+    signal(instances(&under, "web")[0], "KILL");
+    wait_for("it is given up", SOON, || under.status()["processes"][0]["instances"][0]["state"] == "gave up");
+    let status = under.status();
+    let told = status["processes"][0]["instances"][0].to_string();
+    assert!(told.contains("it ended 16 times in a row too soon"), "{status:#}");
+    assert!(under.drift().iter().any(|line| line.contains("is not up")), "{:?}", under.drift());
+    under.deploy("2.0").expect(0);
+    assert_eq!(under.served().as_deref(), Ok("2.0"));
+    assert_eq!(under.drift(), Vec::<String>::new());
+    only_given(&under, 2);
+}
+
+fn one_that_dies_soon_fails_the_deployment(kind: Kind) {
+    let patient = hello("").replace("settle = \"150ms\"", "settle = \"2s\"");
+    let under = stage(kind, &patient, "dies-after 700");
+    under.deploy("1.0").expect(0);
+    let failed = under.deploy("3.0");
+    assert!(failed.expect(3).err.contains("died soon after it was well"), "{}", failed.all());
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+    assert_eq!(under.drift(), Vec::<String>::new());
+    only_given(&under, 1);
+}
+
+fn who_does_not_end_is_killed(kind: Kind) {
+    let quick = hello("").replace("stop_timeout = \"10s\"", "stop_timeout = \"1s\"");
+    let under = stage(kind, &quick, "ignores-term");
+    under.deploy("3.0").expect(0);
+    let stubborn = instances(&under, "web")[0];
+    let (ran, took) = apps::timed(|| under.deploy("1.0"));
+    ran.expect(0);
+    assert!(!is_alive(stubborn));
+    assert!(took > Duration::from_secs(1), "{took:?}");
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+}
+
+/// What a shell or systemd would take for something else comes through as it was said.
+fn settings_are_exact(kind: Kind) {
+    let under =
+        Under::new(kind, "\n[processes.jobs]\nrun = \"sh jobs.sh\"\nprotocol = \"none\"\nsettle = \"0s\"\n");
+    under.release_with("1.0", "healthy", |tree| {
+        apps::write(&tree.join("jobs.sh"), "sleep 1000 & trap 'kill $!' TERM; wait\n");
+    });
+    let value = r#"a b  $HOME %i ${X} `x` \n "d" #;ü="#;
+    under.run_with_input(&["env", "set", "local", "TRICKY"], value).expect(0);
+    under.run_with_input(&["env", "set", "local", "EMPTY"], "").expect(0);
+    under.deploy("1.0").expect(0);
+    let environment = apps::environment(instances(&under, "jobs")[0]);
+    assert_eq!(environment["TRICKY"], value);
+    assert_eq!(environment["EMPTY"], "");
+    for (name, value) in [("PINTAIL_VERSION", "1.0"), ("PINTAIL_PROCESS", "jobs"), ("PINTAIL_INSTANCE", "1")]
+    {
+        assert_eq!(environment[name], value);
+    }
+    let known = ["PATH", "HOME", "USER", "LANG", "TZ", "TRICKY", "EMPTY"];
+    let strange: Vec<&String> = environment
+        .keys()
+        .filter(|name| !known.contains(&name.as_str()) && !name.starts_with("PINTAIL_"))
+        .collect();
+    // The shell's own.
+    assert!(
+        strange.iter().all(|name| ["PWD", "SHLVL", "_", "OLDPWD"].contains(&name.as_str())),
+        "{strange:?}"
+    );
+    let secret = apps::files(&under.root).into_iter().filter(|(path, bytes)| {
+        let has = bytes.windows(value.len()).any(|window| window == value.as_bytes());
+        has && !path.ends_with("env") && !path.ends_with("run/env.1")
+    });
+    assert_eq!(secret.map(|(path, _)| path).collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+}
+
+fn a_fastcgi_application_gets_its_socket_as_descriptor_0(kind: Kind) {
+    apps::needs_fcgi();
+    let under = Under::new(kind, apps::FCGI_WEB);
+    for version in ["1.0", "2.0"] {
+        apps::release_perl(&under, version, "healthy", "fcgi.pl", apps::FCGI);
+    }
+    under.deploy("1.0").expect(0);
+    let log = fs::read_to_string(under.root.join("log/web.log")).unwrap();
+    assert!(log.contains("serves on the held socket, fd 0, 5 workers"), "{log}");
+    assert_eq!(apps::children(instances(&under, "web")[0]).len(), 5);
+    let mut nginx = apps::Nginx::before_fastcgi(&under);
+    let traffic = Traffic::start_tcp(nginx.port);
+    for version in ["2.0", "1.0", "2.0"] {
+        under.deploy(version).expect(0);
+    }
+    let tally = traffic.none_failed(50);
+    println!("{}: 3 handovers of a FastCGI application behind nginx {tally}", kind.word());
+    nginx.is_untouched();
+    assert_eq!(under.drift(), Vec::<String>::new());
+}
+
+/// The holder of sockets is kept running too, and finds them again.
+fn a_killed_holder_costs_nothing(kind: Kind) {
+    if !kind.has_folders() {
+        return; // The embedded one's is tried in `pintail-host`; systemd's is systemd.
+    }
+    let under = stage(kind, &hello(""), "healthy");
+    under.deploy("1.0").expect(0);
+    let holder = || {
+        let status = fs::read(under.root.join("services/holder/supervise/status")).unwrap_or_default();
+        status.get(12..16).map_or(0, |pid| u32::from_le_bytes(pid.try_into().unwrap()))
+    };
+    let traffic = Traffic::start(&under.public_socket(), false);
+    let before = holder();
+    signal(before, "KILL");
+    wait_for("another holder", SOON, || ![0, before].contains(&holder()));
+    under.deploy("2.0").expect(0);
+    // And the application together with it.
+    let (web, before) = (instances(&under, "web")[0], holder());
+    traffic.none_failed(20);
+    signal(before, "KILL");
+    signal(web, "KILL");
+    wait_for("another holder", SOON, || ![0, before].contains(&holder()));
+    wait_for("it serves again", SOON, || under.served().as_deref() == Ok("2.0"));
+    wait_for("all is well", SOON, || under.drift().is_empty());
+    under.deploy("1.0").expect(0);
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+}
+
+/// With nobody left who has the sockets. (Of systemd a reboot is tried in the lab.)
+fn after_a_power_cut_it_serves_again(kind: Kind) {
+    if !kind.has_folders() {
+        return;
+    }
+    let mut under = stage(kind, &hello("instances = 2\n"), "healthy");
+    under.deploy("1.0").expect(0);
+    under.deploy("2.0").expect(0);
+    let before = instances(&under, "web");
+    under.cut_power();
+    assert!(before.iter().all(|pid| !is_alive(*pid)));
+    wait_for("it serves again", SOON, || under.served().as_deref() == Ok("2.0"));
+    wait_for("all is well", SOON, || under.drift().is_empty());
+    under.deploy("1.0").expect(0);
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+    only_given(&under, 3);
+}
+
+/// From the embedded one to this one and back, under load; and with a port, which wants a pause.
+fn it_takes_over_from_another_and_gives_back(kind: Kind) {
+    if kind == Kind::Embedded {
+        return;
+    }
+    let mut under = stage(Kind::Embedded, &hello(""), "unhealthy");
+    under.deploy("1.0").expect(0);
+    let traffic = Traffic::start(&under.public_socket(), false);
+    under.to(kind, &hello(""));
+    let plan = under.plan("1.0");
+    assert_eq!(plan["plan"]["kind"], "restart", "the same release, under another supervisor");
+    under.deploy("2.0").expect(0);
+    assert_eq!((processes(&under), under.drift()), (vec!["web".to_owned()], vec![]));
+    assert_eq!(under.supervisor_pid(), None, "it has nothing left to do");
+    under.deploy("3.0").expect(3);
+    under.to(Kind::Embedded, &hello(""));
+    under.deploy("1.0").expect(0);
+    assert_eq!((processes(&under), under.drift()), (vec!["web".to_owned()], vec![]));
+    assert_eq!(under.given(), [""; 0], "nothing is left under the other one");
+    traffic.none_failed(50);
+
+    let port = apps::free_port();
+    let tcp = hello(&format!("listen = \"127.0.0.1:{port}\"\n"));
+    under.configure(&tcp);
+    under.deploy("2.0").expect(0);
+    under.to(kind, &tcp);
+    let bad = under.deploy("3.0");
+    assert!(bad.expect(3).err.contains("maintenance on"), "{}", bad.all());
+    assert_eq!(apps::get_tcp(port, "/version").as_deref(), Ok("2.0"));
+    under.deploy("1.0").expect(0);
+    assert_eq!(apps::get_tcp(port, "/version").as_deref(), Ok("1.0"));
+    assert_eq!((processes(&under), under.drift()), (vec!["web".to_owned()], vec![]));
+}
+
+macro_rules! suite {
+    ($($name:ident),* $(,)?) => {
+        suite!(@ embedded Kind::Embedded; $($name),*);
+        suite!(@ runit Kind::Runit; $($name),*);
+        suite!(@ daemontools Kind::Daemontools; $($name),*);
+        suite!(@ systemd Kind::Systemd; $($name),*);
+        suite!(@ systemd_user Kind::SystemdUser; $($name),*);
+    };
+    (@ $module:ident $kind:expr; $($name:ident),*) => {
+        mod $module {
+            use super::*;
+            $(#[test]
+            fn $name() {
+                match $kind.works() {
+                    true => super::$name($kind),
+                    false => println!("not tried: {} does not run here", $kind.word()),
+                }
+            })*
+        }
+    };
+}
+
+suite! {
+    ten_handovers_lose_nothing,
+    a_bad_release_is_undone,
+    restarts_and_a_port_lose_nothing,
+    what_is_killed_comes_back,
+    what_always_dies_is_given_up_with_a_reason,
+    one_that_dies_soon_fails_the_deployment,
+    who_does_not_end_is_killed,
+    settings_are_exact,
+    a_fastcgi_application_gets_its_socket_as_descriptor_0,
+    a_killed_holder_costs_nothing,
+    after_a_power_cut_it_serves_again,
+    it_takes_over_from_another_and_gives_back,
+}
