@@ -77,9 +77,14 @@ fn leave_down(card: &Card, place: &Path) -> Result<(), String> {
     if matches!(card.supervisor, Supervisor::Systemd | Supervisor::SystemdUser) {
         return Ok(());
     }
-    scanned::tell(place, Word::Down)
-        .map_err(|error| format!("cannot tell the supervisor to leave it: {error}"))?;
-    std::thread::sleep(TERM_TIMEOUT);
+    match scanned::tell(place, Word::Down) {
+        Ok(()) => std::thread::sleep(TERM_TIMEOUT),
+        // It is root's, and we are not. So nothing is started by staying here.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => loop {
+            std::thread::park();
+        },
+        Err(error) => return Err(format!("cannot tell the supervisor to leave it: {error}")),
+    }
     Ok(())
 }
 

@@ -51,6 +51,11 @@ impl Held {
         Self { place: Place::of_services(root) }
     }
 
+    /// The files that a holder must be able to read and write, where it runs as somebody else than who deploys.
+    pub(crate) fn files(&self) -> [std::path::PathBuf; 2] {
+        [self.place.held_record(), self.place.held_lock()]
+    }
+
     /// Whether its holder answers.
     pub(crate) fn answers(&self) -> bool {
         HolderLink::connect(&self.place).is_ok()

@@ -51,7 +51,18 @@ impl Folders {
     pub(super) fn bind(&self, name: &str, address: &Address, mode: u32) -> Result<(), Refusal> {
         self.make_holder()?;
         self.held.bind(name, address, mode)?;
-        if let (Some(path), Ok(owner)) = (address.path(), Owner::of(&self.layout)) {
+        self.give_record()?;
+        if let Some(path) = address.path() {
+            let owner = Owner::of(&self.layout)?;
+            owner.give(path).map_err(|error| wrong("give away", path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// The holder reads it when it comes back, and runs as the root's owner.
+    fn give_record(&self) -> Result<(), Refusal> {
+        let owner = Owner::of(&self.layout)?;
+        for path in self.held.files().iter().filter(|path| path.exists()) {
             owner.give(path).map_err(|error| wrong("give away", path, &error))?;
         }
         Ok(())
@@ -134,6 +145,7 @@ impl Folders {
             return Ok(());
         }
         self.held.close(name)?;
+        self.give_record()?;
         if !self.held.sockets()?.is_empty() {
             return Ok(());
         }
@@ -245,6 +257,10 @@ impl Folders {
                     "`services` in `[host]` names the folder that {} reads; `{}` is not there",
                     self.reader(),
                     self.scan().display()
+                )),
+                io::ErrorKind::PermissionDenied => refusal.hint(format!(
+                    "`services` in `[host]` names a folder that {} of this user's own reads; or let root deploy",
+                    self.reader()
                 )),
                 _ => refusal,
             }

@@ -9,6 +9,7 @@ use crate::supervise::protocol::{
 use pintail_core::layout::Layout;
 use pintail_core::plan::Supervisor;
 use pintail_core::supervision::ended_script;
+use pintail_os::process::Account;
 use pintail_os::{clock, files, process};
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +34,10 @@ impl Owner {
         let root = layout.root();
         let found = fs::metadata(root)
             .map_err(|error| Refusal::new(format!("cannot look at `{}`: {error}", root.display())))?;
-        let account = process::account(found.uid()).ok_or_else(|| {
+        // Who deploys knows who they are, also where `/etc/passwd` does not.
+        let own = (found.uid() == process::own_number())
+            .then(|| Account { name: process::user(), home: std::env::var("HOME").unwrap_or_default() });
+        let account = process::account(found.uid()).or(own).ok_or_else(|| {
             let what = format!("the owner of `{}`, user {}, has no name", root.display(), found.uid());
             Refusal::new(what).hint("services run as the owner of the root: give it to a user of /etc/passwd")
         })?;
@@ -178,7 +182,7 @@ pub(super) fn status(layout: &Layout, card: &Card, said: &dyn Fn(u32) -> Said) -
 fn one(card: &Card, n: u32, place: &Path, said: Said) -> InstanceStatus {
     let life = Life::load(place);
     let down = card.wanted == Wanted::Down;
-    let gave_up = life.as_ref().and_then(|life| life.gave_up.clone()).or(said.gave_up);
+    let given_up = life.as_ref().and_then(|life| life.gave_up.clone());
     let waits = life.as_ref().and_then(|life| life.waits_until_ms).filter(|until| *until > clock::now_ms());
     let is_own = |pid| life.as_ref().is_some_and(|life| life.process.pid == pid);
     let left = life.as_ref().and_then(Life::process).is_some_and(group::is_alive);
@@ -186,12 +190,16 @@ fn one(card: &Card, n: u32, place: &Path, said: Said) -> InstanceStatus {
         _ if said.stops => InstanceState::Stopping,
         Some(_) if down => InstanceState::Stopping,
         Some(_) if waits.is_some() => InstanceState::Backoff { until_ms: waits.unwrap_or_default() },
+        // Where it may not tell its supervisor to leave it, it stays.
+        Some(pid) if is_own(pid) && given_up.is_some() => {
+            InstanceState::GaveUp { reason: given_up.unwrap_or_default() }
+        }
         Some(pid) if is_own(pid) => InstanceState::Running,
         // The script, or `pintail enter` before it wrote its name.
         Some(_) => InstanceState::Starting,
         None if down && left => InstanceState::Stopping,
         None if down => InstanceState::Stopped,
-        None => match gave_up {
+        None => match given_up.or(said.gave_up) {
             Some(reason) => InstanceState::GaveUp { reason },
             None => InstanceState::Backoff { until_ms: clock::now_ms() },
         },
