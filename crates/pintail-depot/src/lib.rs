@@ -39,7 +39,7 @@ pub mod depot;
 
 pub use archive::{ArtifactReader, Form};
 pub use card::Card;
-pub use depot::{Depot, DepotError, Listing, Published};
+pub use depot::{Depot, DepotError, Listing, Published, patch_beside};
 pub use held::Held;
 pub use import::{ImportError, Naming, import, name_and_version};
 pub use limits::Limits;

@@ -5,4 +5,6 @@ pub mod transport;
 
 pub mod session;
 
+pub mod patches;
+
 pub mod target;

@@ -183,7 +183,9 @@ impl Session {
         loop {
             let next = waiting.take().map_or_else(|| self.said.recv_timeout(GLANCE), Ok);
             match next {
-                Ok(Ok(Say::Want { digest, from })) => waiting = self.bring(&digest, from, artifact, wish)?,
+                Ok(Ok(Say::Want { digest, from, patch })) => {
+                    waiting = self.bring(&digest, from, patch.as_ref(), artifact, wish)?
+                }
                 Ok(Ok(said)) => {
                     if let Some(end) = self.hear(said, heard)? {
                         return Ok(end);

@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, UNIX_EPOCH};
 
 use pintail_core::digest::{DIGEST_BYTES, Digest};
@@ -35,6 +36,8 @@ pub struct Ground<'a> {
     /// By entry: when it was changed last, if it is what the manifest says.
     times: Vec<Option<u64>>,
     may_link: &'a (dyn Fn(&TreePath) -> bool + Sync),
+    /// Whether the file system can share blocks between files, as far as is known.
+    reflinks: AtomicBool,
 }
 
 impl<'a> Ground<'a> {
@@ -62,7 +65,7 @@ impl<'a> Ground<'a> {
             PatchError::Base { path, why: "is no longer what it was when it was sealed".to_owned() }
         })?;
         let times = held.by_entry(&manifest);
-        Ok(Ground { folder, manifest, times, may_link })
+        Ok(Ground { folder, manifest, times, may_link, reflinks: AtomicBool::new(true) })
     }
 
     fn path(&self, index: usize) -> PathBuf {
@@ -127,7 +130,8 @@ pub fn apply(
     })?;
     for (index, first) in jobs.again {
         let (entry, first) = (&manifest.entries()[index], folder.path(&manifest.entries()[first]));
-        copy(&mut File::open(&first).map_err(PatchError::Read)?, entry, &folder.path(entry), None)
+        let mut first = File::open(&first).map_err(PatchError::Read)?;
+        copy(&mut first, entry, &folder.path(entry), None, &ground.reflinks)
             .map_err(|source| PatchError::Write { path: folder.path(entry), source })?;
     }
     folder.were_synced(linked);
@@ -259,7 +263,7 @@ fn place_all(
             continue;
         }
         let mut file = ground.open(*from)?;
-        copy(&mut file, entry, &place, ground.times[*from])
+        copy(&mut file, entry, &place, ground.times[*from], &ground.reflinks)
             .map_err(|source| PatchError::Write { path: place, source })?;
     }
     Ok(linked)
@@ -278,9 +282,15 @@ fn link(ground: &Ground<'_>, from: usize, entry: &Entry, place: &Path) -> bool {
 }
 
 /// Makes a file of its own with the content of `from`, changed when that was.
-fn copy(from: &mut File, entry: &Entry, place: &Path, changed_ns: Option<u64>) -> io::Result<()> {
+fn copy(
+    from: &mut File,
+    entry: &Entry,
+    place: &Path,
+    changed_ns: Option<u64>,
+    reflinks: &AtomicBool,
+) -> io::Result<()> {
     let mut file = new_file(place, entry.mode())?;
-    pintail_os::files::fill_from(&mut file, from)?;
+    pintail_os::files::fill_from(&mut file, from, reflinks)?;
     match changed_ns {
         Some(at) => file.set_modified(UNIX_EPOCH + Duration::from_nanos(at)),
         None => Ok(()),

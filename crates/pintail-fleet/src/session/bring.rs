@@ -9,22 +9,27 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 impl Session {
-    /// Brings the artifact's bytes from `from` on, until they are all there, the operator wants no more, or the
+    /// Brings the artifact's bytes, or those of a patch that lies beside it, from `from` on, until they are all there, the operator wants no more, or the
     /// agent says something: then it wants no more, and that is returned. An artifact that can't be read ends
     /// there; the host undoes.
     pub(super) fn bring(
         &mut self,
         digest: &Digest,
         from: u64,
+        patch: Option<&Digest>,
         artifact: Option<&Path>,
         wish: &mut dyn FnMut() -> Wish,
     ) -> Result<Option<io::Result<Say>>, Trouble> {
         let cannot = |error: &dyn std::fmt::Display| {
             Trouble::new(format!("cannot bring artifact `{}`", digest.short()), error)
         };
-        let opened: Result<File, io::Error> = match artifact {
-            Some(path) => File::open(path),
-            None => Err(io::Error::other("this operator does not have it")),
+        let missing = || io::Error::other("this operator does not have it");
+        let opened = match (artifact, patch) {
+            (Some(artifact), Some(patch)) => {
+                pintail_depot::patch_beside(artifact, patch).ok_or_else(missing).and_then(File::open)
+            }
+            (Some(artifact), None) => File::open(artifact),
+            (None, _) => Err(missing()),
         };
         let read = opened.and_then(|mut file| {
             file.seek(SeekFrom::Start(from))?;

@@ -1,9 +1,14 @@
 //! *seal*: the release loses its write permissions. There is nothing to undo: `unpack`'s undo takes the whole
 //! release away. Links in it lead to `shared` and `cache`, which stay writable.
+//!
+//! What the release still has of its manifest, now that nothing changes it any more, is noted in it: the next one can
+//! then be made of it.
 
 use crate::hands::Hands;
 use crate::trouble::Trying;
+use pintail_core::manifest::{MANIFEST_PATH, Manifest};
 use pintail_core::name::ReleaseName;
+use pintail_depot::Held;
 use pintail_saga::Failure;
 use std::fs;
 use std::io;
@@ -14,7 +19,18 @@ const WRITE_BITS: u32 = 0o222;
 
 pub(super) fn act(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
     let folder = hands.layout.release(release);
+    note_what_is_held(&folder);
     seal(&folder).trying(|| format!("cannot make `{}` read-only", folder.display()))
+}
+
+/// Without the note, as when the disk is full, nothing is made of this release, and the next one travels whole.
+fn note_what_is_held(folder: &Path) {
+    let manifest = fs::read(folder.join(MANIFEST_PATH)).ok().and_then(|json| Manifest::from_json(&json).ok());
+    if let (Some(manifest), Some(held)) = (manifest, Held::read(folder))
+        && !held.is_sealed()
+    {
+        let _ = held.sealed(folder, &manifest).write(folder);
+    }
 }
 
 fn seal(path: &Path) -> io::Result<()> {

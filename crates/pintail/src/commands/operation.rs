@@ -7,7 +7,7 @@ use crate::project::Project;
 use crate::screen::{self, Line, seconds};
 use pintail_core::config::Target;
 use pintail_core::history::{Deployment, Outcome};
-use pintail_core::plan::{Desired, HostPlan, Plan, Wish};
+use pintail_core::plan::{Desired, HostPlan, Patch, Plan, Wish};
 use pintail_core::wire::{Ask, Progress, Trouble};
 use pintail_fleet::session::{End, Heard, Session, Wish as Going};
 use pintail_fleet::target::{self, Errand, Host, Operator};
@@ -55,7 +55,9 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
             return Ok(exit);
         }
     }
-    let desired = Desired { config: &order.project.config, target: order.target, wish: &order.wish };
+    let patches = patches(order.project, &order.wish, &hosts);
+    let desired =
+        Desired { config: &order.project.config, target: order.target, wish: &order.wish, patches: &patches };
     let plan = target::plan(desired, &hosts)?;
     if plan.is_nothing() {
         watcher.nothing(&plan);
@@ -84,6 +86,12 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
         }
     }
     Ok(exit)
+}
+
+/// What travels to `hosts` instead of the artifact.
+pub(crate) fn patches(project: &Project, wish: &Wish, hosts: &[Host]) -> Vec<Patch> {
+    let observed = hosts.iter().map(|host| &host.observed);
+    pintail_fleet::patches::patches(&project.depot(), &project.config.name, wish, observed)
 }
 
 /// The commits between what is live and what comes, as far as this checkout knows them: told, never needed.
