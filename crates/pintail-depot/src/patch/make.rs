@@ -55,7 +55,8 @@ pub fn make(
             });
         });
         let mut sources = Sources { receiver, there: HashMap::new(), uses: uses(&wanted) };
-        for (index, entry) in new_manifest.entries().iter().enumerate() {
+        let last = wanted.keys().max().map_or(0, |last| last + 1);
+        for (index, entry) in new_manifest.entries().iter().enumerate().take(last) {
             artifact.tarball.next()?;
             if let (Some(source), EntryKind::File { digest, .. }) = (wanted.get(&index), &entry.kind) {
                 let source = source.and_then(|source| sources.take(source));

@@ -301,3 +301,29 @@ proptest! {
         let _ = room.apply(&patch, &|_| link);
     }
 }
+
+/// What hosts read and keep: `docs/formats/artifact.md`. The structure is pinned beside its reader.
+#[test]
+fn the_form_is_pinned() {
+    let room = sample();
+    let patch = room.patch();
+    let (old, new) = (room.old.digest(), room.new.digest());
+    assert_eq!(patch[..72], [b"PTPATCH\x01", &new.as_bytes()[..], &old.as_bytes()[..]].concat());
+    let number = |at: usize| u32::from_be_bytes(patch[at..at + 4].try_into().unwrap()) as usize;
+    let (structure, digests) = patch[80..].split_at(number(72));
+    let (digests, brought) = digests.split_at(32 * number(76));
+    let text = |bytes: &[u8]| String::from_utf8(zstd::decode_all(bytes).unwrap()).unwrap();
+    assert_eq!(text(brought), "moregrownthe same new content");
+    // In the order of their paths; what was only moved is not among them, what changed its mode is.
+    let content = |path: &str| Digest::of(&fs::read(room.at("new").join(path)).unwrap());
+    let order = ["app/renamed.77c1.js", "app/text", "new/a", "new/b", "nothing"];
+    assert_eq!(digests, order.map(|path| *content(path).as_bytes()).concat());
+    assert!(zstd::decode_all(structure).unwrap().starts_with(b"\x04blog\x011\x00"));
+
+    room.unpack_base(|base| fs::remove_file(base.join("log/.keep")).unwrap());
+    let held = fs::read_to_string(room.at("base").join(HELD_PATH)).unwrap();
+    let start =
+        format!("{{\"format\":1,\"sealed\":true,\"lacking\":[\"{}\"],\"changed_ns\":[", Digest::of(b"kept"));
+    assert!(held.starts_with(&start), "{held}");
+    assert_eq!(held.matches("null").count(), 1, "{held}");
+}

@@ -84,7 +84,7 @@ fn from_patch(
 ) -> Result<(), Stopped> {
     let bytes = open(&deliver::patch_place(hands, patch))?;
     let base = hands.layout.release(&patch.base);
-    let may_link = may_link(hands);
+    let may_link = may_link(&hands.plan.steps, pintail_os::process::is_root());
     let ground = Ground::of(&base, &patch.base_digest, &Limits::default(), &may_link);
     ground.and_then(|ground| apply(bytes, &ground, making, digest, limits)).map(drop).map_err(|error| {
         let why = error.to_string();
@@ -110,10 +110,8 @@ fn open(path: &Path) -> Result<fs::File, Stopped> {
 ///
 /// An owner who takes the permission back and writes changes the old release too. That is no accident; its time of
 /// change tells, and no release is made of it any more.
-fn may_link(hands: &Hands<'_>) -> impl Fn(&TreePath) -> bool + Sync + use<> {
-    let steps = &hands.plan.steps;
-    let safe =
-        !pintail_os::process::is_root() && !steps.iter().any(|step| matches!(step, Step::Prepare { .. }));
+fn may_link(steps: &[Step], is_root: bool) -> impl Fn(&TreePath) -> bool + Sync + use<> {
+    let safe = !is_root && !steps.iter().any(|step| matches!(step, Step::Prepare { .. }));
     let shared: Vec<TreePath> = steps
         .iter()
         .filter_map(|step| if let Step::LinkShared { paths, .. } = step { Some(paths.clone()) } else { None })
@@ -141,4 +139,24 @@ pub(super) fn undo(hands: &Hands<'_>, release: &ReleaseName, _memo: &Memo) -> Re
         files::remove_tree(&path).trying(|| format!("cannot remove `{}`", path.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_is_linked_that_something_may_write() {
+        let release: ReleaseName = "1.0-00000000".parse().unwrap();
+        let shared = Step::LinkShared { release: release.clone(), paths: vec!["log".parse().unwrap()] };
+        let prepare = Step::Prepare { release: release.clone(), line: "make".into(), within_ms: 1 };
+        let seal = Step::Seal { release };
+        let linked = |steps: &[Step], is_root| {
+            let may_link = may_link(steps, is_root);
+            ["bin/app", "log", "log/.keep", "logs/a"].map(|path| may_link(&path.parse().unwrap()))
+        };
+        assert_eq!(linked(&[shared.clone(), seal.clone()], false), [true, false, false, true]);
+        assert_eq!(linked(&[shared.clone(), seal.clone()], true), [false; 4]);
+        assert_eq!(linked(&[shared, prepare, seal], false), [false; 4]);
+    }
 }
