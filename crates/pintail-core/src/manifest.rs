@@ -24,6 +24,9 @@ pub const MANIFEST_FORMAT: u32 = 1;
 /// Where the manifest itself lies, in an artifact below its top folder and in an unpacked release.
 pub const MANIFEST_PATH: &str = ".pintail/manifest.json";
 
+/// Where an unpacked release notes which of its files are still what the manifest says. No part of the release.
+pub const HELD_PATH: &str = ".pintail/held.json";
+
 /// Faults told in full; the rest is counted. More than this nobody reads.
 const FAULTS_TOLD_MAX: usize = 20;
 

@@ -24,6 +24,9 @@ pub struct Observed {
     pub current: Current,
     /// The releases that are there, complete, by name.
     pub releases: Vec<ReleaseName>,
+    /// Those that another can be made of, the likeliest first. A host that knows nothing of that has none.
+    #[serde(default)]
+    pub bases: Vec<Base>,
     /// The operations of its journal, oldest first as [`crate::history::telling`] chooses.
     pub deployments: Vec<Deployment>,
     /// The number the next operation will get.
@@ -60,6 +63,15 @@ pub struct Observed {
     pub free_bytes: u64,
     /// What the host noticed and goes on in spite of: a torn line in its journal, say.
     pub remarks: Vec<String>,
+}
+
+/// A release that another can be made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// Its name.
+    pub release: ReleaseName,
+    /// Contents of its manifest that it lacks all the same: its `prepare` changed them, or they moved to `shared`.
+    pub lacking: Vec<Digest>,
 }
 
 /// What the name `current` is.

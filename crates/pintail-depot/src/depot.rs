@@ -6,6 +6,7 @@
 //! an artifact without a card, which the next reader makes from it. Nothing is half visible in between.
 
 mod error;
+mod patches;
 mod shelf;
 
 use std::fs::File;
@@ -13,6 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use error::DepotError;
+pub use patches::patch_beside;
 
 use pintail_core::manifest::Manifest;
 use pintail_core::name::AppName;

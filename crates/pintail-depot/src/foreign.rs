@@ -7,7 +7,7 @@ mod spelling;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
-use pintail_core::manifest::{Entry, EntryKind, MANIFEST_PATH, RESERVED_FOLDER, TreePath};
+use pintail_core::manifest::{Entry, EntryKind, HELD_PATH, MANIFEST_PATH, RESERVED_FOLDER, TreePath};
 
 use crate::archive::ArtifactReader;
 use crate::limits::Limits;
@@ -128,8 +128,8 @@ impl Reading {
                 "lies outside the top folder `{first}`; everything has to lie in one folder"
             ));
         }
-        let own =
-            (below == RESERVED_FOLDER && is_folder) || (below == MANIFEST_PATH && member.kind == Kind::File);
+        let own = (below == RESERVED_FOLDER && is_folder)
+            || (matches!(below.as_str(), MANIFEST_PATH | HELD_PATH) && member.kind == Kind::File);
         if below.is_empty() || own {
             return Ok(None);
         }

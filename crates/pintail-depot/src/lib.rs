@@ -2,7 +2,7 @@
 //! again, and how artifacts are published whole or not at all; does not know hosts, git or what time it is.
 //!
 //! The rooms, in the order in which they use each other: bytes in (`limits`, `decompress`, `tarball`), a tree out
-//! (`archive`, `unpack`), a tree in (`pack`), both (`import`), and where they are kept (`card`, `depot`). The format
+//! (`archive`, `held`, `unpack`), one tree of another (`patch`), a tree in (`pack`), both (`import`), and where they are kept (`card`, `depot`). The format
 //! is `docs/formats/artifact.md`.
 
 mod shown;
@@ -15,9 +15,14 @@ mod tarball;
 pub mod archive;
 
 mod foreign;
+
+pub mod held;
+
 mod place;
 
 pub mod unpack;
+
+pub mod patch;
 
 mod walk;
 mod write;
@@ -34,9 +39,11 @@ pub mod depot;
 
 pub use archive::{ArtifactReader, Form};
 pub use card::Card;
-pub use depot::{Depot, DepotError, Listing, Published};
+pub use depot::{Depot, DepotError, Listing, Published, patch_beside};
+pub use held::Held;
 pub use import::{ImportError, Naming, import, name_and_version};
 pub use limits::Limits;
 pub use pack::{PackError, pack};
+pub use patch::PatchError;
 pub use tarball::ArchiveError;
 pub use unpack::{UnpackError, unpack, verify};

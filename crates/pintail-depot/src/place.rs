@@ -1,12 +1,17 @@
 //! Where unpacked entries go: into a new folder, or nowhere when an artifact is only verified. Knows how to write
 //! without following anything that stands in the way; does not know what is right or wrong in an artifact.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use pintail_core::manifest::{Entry, EntryKind, MANIFEST_PATH, Manifest, RESERVED_FOLDER};
+use pintail_core::manifest::{
+    Entry, EntryKind, HELD_PATH, MANIFEST_PATH, Manifest, RESERVED_FOLDER, TreePath,
+};
+
+use crate::held::Held;
 
 /// How many files are synced at the same time. The kernel puts waiting syncs into one commit of its journal, so
 /// this makes a tree of small files several times faster; more threads than this gain little.
@@ -47,6 +52,8 @@ pub(crate) struct Folder {
     at: PathBuf,
     /// Made last: until every file is written there is no link in the folder that a path could lead through.
     links: Vec<(PathBuf, String)>,
+    /// Files that are another release's too: they were synced then.
+    synced: HashSet<TreePath>,
     finished: bool,
 }
 
@@ -54,11 +61,35 @@ impl Folder {
     /// Makes the folder; `AlreadyExists` if anything is there, which then stays untouched.
     pub(crate) fn make(at: &Path) -> io::Result<Folder> {
         make_directory(at)?;
-        Ok(Folder { at: at.to_owned(), links: Vec::new(), finished: false })
+        Ok(Folder { at: at.to_owned(), links: Vec::new(), synced: HashSet::new(), finished: false })
     }
 
-    fn path(&self, entry: &Entry) -> PathBuf {
+    pub(crate) fn path(&self, entry: &Entry) -> PathBuf {
         self.at.join(entry.path.as_str())
+    }
+
+    /// Its files at these paths are on the disk already.
+    pub(crate) fn were_synced(&mut self, paths: impl IntoIterator<Item = TreePath>) {
+        self.synced.extend(paths);
+    }
+}
+
+impl Folder {
+    /// Syncs every file and folder of the tree: files first, then the folders that hold their names.
+    fn sync(&self, manifest: &Manifest) -> io::Result<()> {
+        let at = &self.at;
+        let (mut files, mut folders) =
+            (vec![at.join(MANIFEST_PATH), at.join(HELD_PATH)], vec![at.clone(), at.join(RESERVED_FOLDER)]);
+        for entry in manifest.entries() {
+            match entry.kind {
+                EntryKind::File { .. } if self.synced.contains(&entry.path) => {}
+                EntryKind::File { .. } => files.push(self.path(entry)),
+                EntryKind::Directory => folders.push(self.path(entry)),
+                EntryKind::Symlink { .. } => {}
+            }
+        }
+        sync_all(&files)?;
+        sync_all(&folders)
     }
 }
 
@@ -82,7 +113,9 @@ impl Place for Folder {
         }
         make_directory(&self.at.join(RESERVED_FOLDER))?;
         new_file(&self.at.join(MANIFEST_PATH), 0o644)?.write_all(&manifest.to_json())?;
-        sync(&self.at, manifest)?;
+        let held = Held::of(&self.at, manifest).to_json();
+        new_file(&self.at.join(HELD_PATH), 0o644)?.write_all(&held)?;
+        self.sync(manifest)?;
         pintail_os::files::sync_parent(&self.at)?;
         self.finished = true;
         Ok(())
@@ -106,25 +139,10 @@ fn make_directory(at: &Path) -> io::Result<()> {
 }
 
 /// `create_new` is `O_EXCL`: nothing that stands there is opened, and a link is not followed.
-fn new_file(at: &Path, mode: u32) -> io::Result<File> {
+pub(crate) fn new_file(at: &Path, mode: u32) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(at)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     Ok(file)
-}
-
-/// Syncs every file and folder of the tree: files first, then the folders that hold their names.
-fn sync(at: &Path, manifest: &Manifest) -> io::Result<()> {
-    let (mut files, mut folders) =
-        (vec![at.join(MANIFEST_PATH)], vec![at.to_owned(), at.join(RESERVED_FOLDER)]);
-    for entry in manifest.entries() {
-        match entry.kind {
-            EntryKind::File { .. } => files.push(at.join(entry.path.as_str())),
-            EntryKind::Directory => folders.push(at.join(entry.path.as_str())),
-            EntryKind::Symlink { .. } => {}
-        }
-    }
-    sync_all(&files)?;
-    sync_all(&folders)
 }
 
 fn sync_all(paths: &[PathBuf]) -> io::Result<()> {

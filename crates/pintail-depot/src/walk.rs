@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use pintail_core::manifest::{ENTRIES_MAX, Entry, EntryKind, MANIFEST_PATH, RESERVED_FOLDER, TreePath};
+use pintail_core::manifest::{
+    ENTRIES_MAX, Entry, EntryKind, HELD_PATH, MANIFEST_PATH, RESERVED_FOLDER, TreePath,
+};
 
 use crate::shown;
 
@@ -53,8 +55,8 @@ impl Found {
     fn take(&mut self, path: TreePath, at: &Path, folders: &mut Vec<Option<TreePath>>) -> io::Result<()> {
         let about = fs::symlink_metadata(at)?;
         let kind = about.file_type();
-        // A release that is packed again brings the manifest it was unpacked with; the new one takes its place.
-        if path.as_str() == MANIFEST_PATH && kind.is_file() {
+        // A release that is packed again brings what it was unpacked with; the new ones take their place.
+        if matches!(path.as_str(), MANIFEST_PATH | HELD_PATH) && kind.is_file() {
             return Ok(());
         }
         if kind.is_dir() {

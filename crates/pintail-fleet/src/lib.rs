@@ -9,6 +9,8 @@ pub mod transport;
 
 pub mod session;
 
+pub mod patches;
+
 mod each;
 
 pub mod target;

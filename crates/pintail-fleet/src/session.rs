@@ -1,14 +1,14 @@
 //! A conversation with one host's agent: one connection for everything.
 
+mod bring;
+
 use crate::transport::{Said, Transport};
-use pintail_core::digest::Digest;
 use pintail_core::history::Deployment;
 use pintail_core::observed::Observed;
 use pintail_core::plan::HostPlan;
 use pintail_core::wire::frame;
-use pintail_core::wire::{Ask, DATA_PIECE, FORMAT, Finding, Hello, Progress, Say, Trouble, Wait};
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use pintail_core::wire::{Ask, FORMAT, Finding, Hello, Progress, Say, Trouble, Wait};
+use std::io;
 use std::path::Path;
 use std::process::{Child, ChildStdin};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -248,7 +248,9 @@ impl Session {
             }
             let next = waiting.take().map_or_else(|| self.said.recv_timeout(GLANCE), Ok);
             match next {
-                Ok(Ok(Say::Want { digest, from })) => waiting = self.bring(&digest, from, artifact, wish)?,
+                Ok(Ok(Say::Want { digest, from, patch })) => {
+                    waiting = self.bring(&digest, from, patch.as_ref(), artifact, wish)?
+                }
                 Ok(Ok(said)) => {
                     if let Some(end) = self.hear(said, heard)? {
                         return Ok(end);
@@ -294,49 +296,6 @@ impl Session {
             Say::Observed { .. } | Say::Examined { .. } | Say::Want { .. } => {}
         }
         Ok(None)
-    }
-
-    /// Brings the artifact's bytes from `from` on, until they are all there, the operator wants no more, or the
-    /// agent says something: then it wants no more, and that is returned. An artifact that can't be read ends
-    /// there; the host undoes.
-    fn bring(
-        &mut self,
-        digest: &Digest,
-        from: u64,
-        artifact: Option<&Path>,
-        wish: &mut dyn FnMut() -> Wish,
-    ) -> Result<Option<io::Result<Say>>, Trouble> {
-        let cannot = |error: &dyn std::fmt::Display| {
-            Trouble::new(format!("cannot bring artifact `{}`", digest.short()), error)
-        };
-        let opened: Result<File, io::Error> = match artifact {
-            Some(path) => File::open(path),
-            None => Err(io::Error::other("this operator does not have it")),
-        };
-        let read = opened.and_then(|mut file| {
-            file.seek(SeekFrom::Start(from))?;
-            Ok(file)
-        });
-        let mut file = match read {
-            Ok(file) => file,
-            Err(error) => {
-                self.ask(&Ask::DataEnd)?;
-                return Err(cannot(&error));
-            }
-        };
-        let mut piece = vec![0; DATA_PIECE];
-        loop {
-            if let Ok(said) = self.said.try_recv() {
-                return Ok(Some(said));
-            }
-            if wish() != Wish::GoOn {
-                return Ok(None);
-            }
-            match file.read(&mut piece).map_err(|error| cannot(&error))? {
-                0 => return self.ask(&Ask::DataEnd).map(|()| None),
-                count => self.send(|out| frame::send_data(out, &piece[..count]))?,
-            }
-        }
     }
 }
 

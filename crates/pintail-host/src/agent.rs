@@ -383,8 +383,14 @@ impl Ear for Operator<'_> {
         self.agent.output(from, stream, text);
     }
 
-    fn fetch(&mut self, digest: &Digest, from: u64, into: &mut dyn Write) -> io::Result<()> {
-        self.agent.say(&Say::Want { digest: *digest, from });
+    fn fetch(
+        &mut self,
+        digest: &Digest,
+        patch: Option<&Digest>,
+        from: u64,
+        into: &mut dyn Write,
+    ) -> io::Result<()> {
+        self.agent.say(&Say::Want { digest: *digest, from, patch: patch.copied() });
         let mut heard = Instant::now();
         loop {
             if let Some(why) = self.decide() {
@@ -402,14 +408,12 @@ impl Ear for Operator<'_> {
                 },
                 Err(RecvTimeoutError::Timeout) if heard.elapsed() < DATA_WITHIN => continue,
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(io::Error::other(format!(
-                        "the operator sent nothing for {} s",
-                        DATA_WITHIN.as_secs()
-                    )));
+                    let why = format!("the operator sent nothing for {} s", DATA_WITHIN.as_secs());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
                 Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
                     self.agent.link.borrow_mut().lost = true;
-                    return Err(io::Error::other("the operator is gone"));
+                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the operator is gone"));
                 }
             }
             heard = Instant::now();

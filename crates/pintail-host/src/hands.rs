@@ -28,11 +28,18 @@ pub trait Ear {
     fn progress(&mut self, progress: Progress);
     /// A command said something.
     fn output(&mut self, from: &str, stream: Stream, text: &str);
-    /// The bytes of the artifact `digest` from `from` on; an error when nobody can send them.
+    /// The bytes of the artifact `digest`, or of the `patch` that makes its release, from `from` on; an error when
+    /// nobody can send them.
     ///
     /// # Errors
-    /// The operator is gone, or has not got it.
-    fn fetch(&mut self, digest: &Digest, from: u64, into: &mut dyn io::Write) -> io::Result<()>;
+    /// The operator has not got it; or is gone (`ConnectionAborted`), or silent (`TimedOut`).
+    fn fetch(
+        &mut self,
+        digest: &Digest,
+        patch: Option<&Digest>,
+        from: u64,
+        into: &mut dyn io::Write,
+    ) -> io::Result<()>;
     /// What is known of the operator while the operation waits for its word on `wait`.
     fn word(&mut self, wait: Wait) -> Word;
     /// Why the operation shall go back, if it shall: an abort, a signal, an operator who left.

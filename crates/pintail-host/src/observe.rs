@@ -11,7 +11,7 @@ use pintail_core::history::{self, Deployment, Outcome};
 use pintail_core::layout::Layout;
 use pintail_core::name::{AppName, ReleaseName};
 use pintail_core::observed::{
-    Current, Instance, Observed, ObservedService, Running, SettingsFault, Unfinished,
+    Base, Current, Instance, Observed, ObservedService, Running, SettingsFault, Unfinished,
 };
 use pintail_core::plan::{Address, Pass, Service, Socket, Step, Supervisor};
 use pintail_core::wire::Trouble;
@@ -98,6 +98,8 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
     let deployments: Vec<Deployment> =
         records.iter().map(|record| record.deployment(runs(record))).collect::<Result<_, _>>()?;
     let releases = releases(layout)?;
+    let current = current(layout)?;
+    let bases = bases(layout, current.release(), &releases);
     let deployments = history::telling(deployments, &releases);
     let app = app(&records, &deployments);
     let unfinished = records.last().filter(|record| !runs(record)).map(unfinished).transpose()?.flatten();
@@ -121,8 +123,9 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         root: layout.root().display().to_string(),
         now_ms: clock::now_ms(),
         app,
-        current: current(layout)?,
+        current,
         releases,
+        bases,
         running: holder.map(|holder| running(&holder, &records)),
         unfinished,
         services,
@@ -204,6 +207,19 @@ fn releases(layout: &Layout) -> Result<Vec<ReleaseName>, Trouble> {
         entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     releases.sort();
     Ok(releases)
+}
+
+/// How many releases are told of that others can be made of: the operator's depot lacks the artifact of one, perhaps.
+const BASES_TOLD: usize = 3;
+
+/// The releases that others can be made of: the live one first, then from the last version down.
+fn bases(layout: &Layout, live: Option<&ReleaseName>, releases: &[ReleaseName]) -> Vec<Base> {
+    let others = releases.iter().rev().filter(|release| live != Some(*release));
+    let base = |release: &ReleaseName| {
+        let held = pintail_depot::Held::read(&layout.release(release))?;
+        Some(Base { release: release.clone(), lacking: held.lacking()?.to_vec() })
+    };
+    live.into_iter().chain(others).filter_map(base).take(BASES_TOLD).collect()
 }
 
 /// The services wanted up, and those of them that no journal explains. What they are was said by the plan of the

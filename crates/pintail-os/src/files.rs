@@ -4,10 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How many temporary names are tried before the folder is called hopeless.
 const NAME_TRIES: u32 = 100;
+
+/// For `OpenOptions::custom_flags`: a symbolic link at the path itself is refused, not followed.
+pub const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -67,6 +70,19 @@ pub fn link_whole(from: &Path, to: &Path) -> io::Result<()> {
     // Also after success: renaming one name of a file to another of its names does nothing.
     let _ = fs::remove_file(&temporary);
     moved
+}
+
+/// Fills the new file `to` with the content of `from`: sharing its blocks where the file system can (a reflink: who
+/// writes one of the two later doesn't change the other), else by copying. `reflinks` says whether that can be; it is
+/// cleared when it can't, so that it is not tried ten thousand times.
+pub fn fill_from(to: &mut File, from: &mut File, reflinks: &AtomicBool) -> io::Result<()> {
+    if reflinks.load(Ordering::Relaxed) {
+        if rustix::fs::ioctl_ficlone(&*to, &*from).is_ok() {
+            return Ok(());
+        }
+        reflinks.store(false, Ordering::Relaxed);
+    }
+    io::copy(from, to).map(drop)
 }
 
 /// Keeps `bytes` bytes of the disk for who removes the file `path` later.

@@ -56,6 +56,11 @@ pub fn leave_session() {
     let _ = rustix::process::setsid();
 }
 
+/// Whether this process may do what permissions forbid.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// The name of the user this process runs as: `USER`, else what `/etc/passwd` calls its number, else that.
 pub fn user() -> String {
     let named = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));

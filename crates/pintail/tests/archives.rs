@@ -243,6 +243,8 @@ fn an_artifact_damaged_in_the_depot_is_refused_or_undone() {
         bytes[at] ^= 1;
         bytes
     };
+    // Else only what the host lacks is read of it.
+    stage.forget_bases();
     let before = stage.picture();
     stage.release("3.0", "healthy");
     let other =

@@ -505,6 +505,7 @@ fn an_operator_that_is_suspended_holds_nothing_up() {
 #[test]
 fn progress_comes_in_order() {
     let stage = stage(HANDOVER);
+    stage.forget_bases();
     let mut fake = Fake::greeted(&stage);
     let plan = plan(&stage, "2.0");
     fake.say(&execute(&stage, "2.0"));
@@ -530,6 +531,7 @@ fn progress_comes_in_order() {
 #[test]
 fn what_a_lying_operator_delivers_is_undone() {
     let stage = stage(HANDOVER);
+    stage.forget_bases();
     let before = stage.picture();
     let good =
         fs::read(stage.depot().artifact_path(&"hello".parse().unwrap(), &"2.0".parse().unwrap())).unwrap();

@@ -8,7 +8,7 @@ mod common;
 
 use common::{HANDOVER, PINTAIL, Ran, Stage, error, ran};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -188,4 +188,37 @@ hint: `chmod 600 ROOT/env`"
     allow(&env, 0o600);
     stage.deploy("2.0").expect(0);
     stage.check_well("2.0", "readable by its owner alone");
+}
+
+/// Somebody who is not root shares unchanged files between releases; then neither the application nor anybody else
+/// writes into them by accident, and each release goes by itself.
+#[test]
+fn unchanged_files_are_one_where_nobody_may_write() {
+    let Some(stage) = stage() else { return };
+    fs::create_dir_all(&stage.root).unwrap();
+    // Patches are kept in the depot.
+    for place in [stage.root.as_path(), stage.depot().folder()] {
+        give_to_nobody(place);
+    }
+    let config = fs::read_to_string(stage.project.join("pintail.toml")).unwrap();
+    for (version, prepare, names) in [("1.0", "", 1), ("2.0", "", 2), ("3.0", "prepare = [\"true\"]\n", 1)] {
+        stage.release(version, "healthy");
+        stage.set_config(&config.replace("[host]\n", &format!("[host]\n{prepare}")));
+        as_nobody(&stage, &["deploy", "local", version, "--yes"]).expect(0);
+        let program = fs::metadata(stage.root.join("current/bin/hello")).unwrap();
+        assert_eq!((program.nlink(), program.mode() & 0o777), (names, 0o555), "{version}");
+        let version_file = fs::metadata(stage.root.join("current/VERSION")).unwrap();
+        assert_eq!(version_file.nlink(), 1, "what differs is nobody else's");
+    }
+    let before = fs::read(stage.root.join("current/bin/hello")).unwrap();
+    let write = format!("echo broken >> {}", stage.root.join("current/bin/hello").display());
+    let wrote = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", &write])
+        .stderr(Stdio::null())
+        .status();
+    assert!(!wrote.unwrap().success());
+    assert_eq!(fs::read(stage.root.join("current/bin/hello")).unwrap(), before);
+    as_nobody(&stage, &["rollback", "local", "--yes"]).expect(0);
+    assert_eq!(stage.served().as_deref(), Ok("2.0"));
+    let _ = as_nobody(&stage, &["status"]).expect(0);
 }

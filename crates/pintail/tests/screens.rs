@@ -40,7 +40,7 @@ fn times(text: &str) -> String {
 fn sizes(text: &str) -> String {
     let mut plain = text.to_owned();
     for size in 100..600 {
-        plain = plain.replace(&format!("{size} KB"), "NNN KB");
+        plain = plain.replace(&format!("{size} KB"), "NNN KB").replace(&format!("({size} B)"), "(NNN B)");
     }
     plain
 }

@@ -2,7 +2,7 @@
 
 use super::shell::word;
 use super::{
-    Address, FORMAT, HostPlan, Lost, Pass, Probe, Release, Service, Socket, Speaks, Step, Supervisor,
+    Address, FORMAT, HostPlan, Lost, Pass, Patch, Probe, Release, Service, Socket, Speaks, Step, Supervisor,
     VersionAt,
 };
 use crate::config::{
@@ -32,6 +32,8 @@ pub struct Desired<'a> {
     pub target: &'a Target,
     /// What is wished.
     pub wish: &'a Wish,
+    /// What makes the wished release of others.
+    pub patches: &'a [Patch],
 }
 
 /// Which release is wished to be live.
@@ -456,7 +458,8 @@ impl<'a> Maker<'a> {
         if kind != Kind::Deploy || self.is_proven() {
             return Ok(());
         }
-        let needed = self.release.packed_bytes + self.release.unpacked_bytes + ROOM_LEFT_BYTES;
+        let travels = self.patch().map_or(self.release.packed_bytes, |patch| patch.bytes);
+        let needed = travels + self.release.unpacked_bytes + ROOM_LEFT_BYTES;
         if self.observed.free_bytes >= needed {
             return Ok(());
         }
@@ -470,6 +473,15 @@ impl<'a> Maker<'a> {
             ),
             "make room there; nothing was changed",
         ))
+    }
+
+    /// The smallest patch on a release that the host can build upon, if that is less than the artifact.
+    fn patch(&self) -> Option<&'a Patch> {
+        let fits = |patch: &&Patch| {
+            patch.bytes < self.release.packed_bytes
+                && self.observed.bases.iter().any(|base| base.release == patch.base)
+        };
+        self.desired.patches.iter().filter(fits).min_by_key(|patch| patch.bytes)
     }
 
     fn steps(&self, kind: Kind, pairs: Vec<Pair<'_>>) -> Vec<Step> {
@@ -553,7 +565,7 @@ impl<'a> Maker<'a> {
         let fresh = kind == Kind::Deploy && !self.is_proven();
         if fresh {
             let Release { digest, packed_bytes, unpacked_bytes, .. } = self.release.clone();
-            steps.push(Step::Deliver { digest, packed_bytes });
+            steps.push(Step::Deliver { digest, packed_bytes, patch: self.patch().cloned() });
             steps.push(Step::Unpack { release: release.clone(), digest, unpacked_bytes });
         }
         if fresh && !host.shared.is_empty() {

@@ -42,6 +42,19 @@ pub struct Release {
     pub files: u64,
 }
 
+/// What makes a release of one that a host has: only this travels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// The release it builds on.
+    pub base: ReleaseName,
+    /// The digest of that one's manifest.
+    pub base_digest: Digest,
+    /// The digest of the patch's bytes: what it is called in the store.
+    pub digest: Digest,
+    /// How many those are.
+    pub bytes: u64,
+}
+
 /// What one host is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPlan {
@@ -100,6 +113,9 @@ pub enum Step {
         digest: Digest,
         /// How many bytes it has.
         packed_bytes: u64,
+        /// What travels instead, if the host still has what it builds on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        patch: Option<Patch>,
     },
     /// Make the release's folder of it.
     Unpack {

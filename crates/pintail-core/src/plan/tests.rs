@@ -51,6 +51,7 @@ fn bare() -> Observed {
         app: None,
         current: Current::Nothing,
         releases: vec![],
+        bases: vec![],
         deployments: vec![],
         next: 1,
         running: None,
@@ -116,7 +117,7 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
 }
 
 fn planned(config: &Config, wish: &Wish, host: &Observed) -> Result<Option<HostPlan>, Refusal> {
-    make(Desired { config, target: &config.targets[0], wish }, host)
+    make(Desired { config, target: &config.targets[0], wish, patches: &[] }, host)
 }
 
 #[track_caller]

@@ -33,7 +33,10 @@ impl Step {
     /// What it will do, in one line without its name.
     pub fn told(&self) -> String {
         match self {
-            Step::Deliver { digest, packed_bytes } => {
+            Step::Deliver { patch: Some(patch), .. } => {
+                format!("what {} lacks of it ({})", patch.base, bytes(patch.bytes))
+            }
+            Step::Deliver { digest, packed_bytes, patch: None } => {
                 format!("artifact {} ({})", digest.short(), bytes(*packed_bytes))
             }
             Step::Unpack { release, unpacked_bytes, .. } => {

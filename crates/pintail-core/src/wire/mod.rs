@@ -161,12 +161,15 @@ pub enum Say {
         /// How.
         progress: Progress,
     },
-    /// The agent lacks the artifact's bytes from this offset on.
+    /// The agent lacks the bytes of the artifact, or of a patch, from this offset on.
     Want {
         /// The artifact's manifest digest.
         digest: Digest,
         /// Bytes it has.
         from: u64,
+        /// The digest of the patch it wants instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        patch: Option<Digest>,
     },
     /// A command of the operation, or of [`Ask::Run`], said something; or a log's line.
     Output {

@@ -7,5 +7,6 @@ mod foreign;
 mod full_disk;
 mod fuzz;
 mod golden;
+mod patch;
 mod publish;
 mod round_trip;

@@ -30,7 +30,7 @@ fn comes_back(tree: &Path, into: &Path) {
     assert_eq!(unpacked, manifest);
     assert_eq!(manifest_of(into), manifest);
     let mut seen = everything_in(tree);
-    seen.extend([".pintail".to_owned(), ".pintail/manifest.json".to_owned()]);
+    seen.extend([".pintail", ".pintail/held.json", ".pintail/manifest.json"].map(str::to_owned));
     seen.sort();
     assert_eq!(everything_in(into), seen);
     assert_eq!(fs::read(into.join(".pintail/manifest.json")).unwrap(), manifest.to_json());

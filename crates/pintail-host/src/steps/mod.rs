@@ -37,7 +37,7 @@ impl Actor for Hands<'_> {
 
     fn look(&mut self, step: &Step) -> Result<Memo, Failure> {
         match step {
-            Step::Deliver { digest, .. } => deliver::look(self, digest),
+            Step::Deliver { digest, patch, .. } => deliver::look(self, digest, patch.as_ref()),
             Step::Unpack { release, .. } => unpack::look(self, release),
             Step::LinkShared { paths, .. } => link_shared::look(self, paths),
             Step::Publish { release, from, to } => publish::look(self, release, from, to),
@@ -62,7 +62,9 @@ impl Actor for Hands<'_> {
 
     fn act(&mut self, step: &Step, memo: &Memo) -> Result<(), Failure> {
         match step {
-            Step::Deliver { digest, packed_bytes } => deliver::act(self, digest, *packed_bytes),
+            Step::Deliver { digest, packed_bytes, patch } => {
+                deliver::act(self, digest, *packed_bytes, patch.as_ref())
+            }
             Step::Unpack { release, digest, unpacked_bytes } => {
                 unpack::act(self, release, digest, *unpacked_bytes)
             }
@@ -95,7 +97,7 @@ impl Actor for Hands<'_> {
     fn undo(&mut self, step: &Step, memo: &Memo) -> Result<(), Failure> {
         journal::give_reserve(&self.layout, self.plan.id);
         match step {
-            Step::Deliver { digest, .. } => deliver::undo(self, digest, memo),
+            Step::Deliver { digest, patch, .. } => deliver::undo(self, digest, patch.as_ref(), memo),
             Step::Unpack { release, .. } => unpack::undo(self, release, memo),
             Step::LinkShared { release, .. } => link_shared::undo(self, release, memo),
             Step::FreshCache { release, .. } => fresh_cache::undo(self, release),

@@ -43,13 +43,12 @@ pub(super) fn act(hands: &Hands<'_>, releases: &[ReleaseName], services: &[Servi
         hands.cut.point()?;
         remove(hands, release)?;
     }
-    let digest = hands.plan.release.digest;
-    let leftovers = [super::deliver::place(hands, &digest), hands.layout.kept_aside(hands.plan.id)];
-    for path in leftovers {
-        hands.cut.point()?;
-        files::remove_tree(&path).trying(|| format!("cannot remove `{}`", path.display()))?;
-    }
-    Ok(())
+    hands.cut.point()?;
+    // What is in it is unpacked, or was kept for a delivery that nobody needs to go on with.
+    super::deliver::clear(hands, &[])?;
+    hands.cut.point()?;
+    let aside = hands.layout.kept_aside(hands.plan.id);
+    files::remove_tree(&aside).trying(|| format!("cannot remove `{}`", aside.display()))
 }
 
 /// Takes the frozen settings of all generations away that nobody runs: also of those that had no service, or whose

@@ -1,11 +1,16 @@
 //! *seal*: what the release is, is written down, and it loses its write permissions. Undone, what was written goes;
 //! the permissions need no undo, since `unpack`'s takes the whole release away. Links in it lead to `shared` and
 //! `cache`, which stay writable.
+//!
+//! What the release still has of its manifest, now that nothing changes it any more, is noted in it: the next one can
+//! then be made of it.
 
 use crate::hands::Hands;
 use crate::seal::WRITE_BITS;
 use crate::trouble::Trying;
+use pintail_core::manifest::{MANIFEST_PATH, Manifest};
 use pintail_core::name::ReleaseName;
+use pintail_depot::Held;
 use pintail_os::files;
 use pintail_saga::Failure;
 use std::fs;
@@ -15,6 +20,8 @@ use std::path::Path;
 
 pub(super) fn act(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
     let folder = hands.layout.release(release);
+    // First, since it is a file of the release too.
+    note_what_is_held(&folder);
     crate::seal::write(&hands.layout, release)
         .trying(|| format!("cannot write down what is in `{}`", folder.display()))?;
     hands.cut.point()?;
@@ -24,6 +31,16 @@ pub(super) fn act(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failur
 pub(super) fn undo(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
     let seal = hands.layout.seal(release);
     files::remove_file(&seal).trying(|| format!("cannot remove `{}`", seal.display()))
+}
+
+/// Without the note, as when the disk is full, nothing is made of this release, and the next one travels whole.
+fn note_what_is_held(folder: &Path) {
+    let manifest = fs::read(folder.join(MANIFEST_PATH)).ok().and_then(|json| Manifest::from_json(&json).ok());
+    if let (Some(manifest), Some(held)) = (manifest, Held::read(folder))
+        && !held.is_sealed()
+    {
+        let _ = held.sealed(folder, &manifest).write(folder);
+    }
 }
 
 fn seal(path: &Path) -> io::Result<()> {

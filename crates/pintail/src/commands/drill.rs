@@ -176,7 +176,8 @@ impl Drill<'_> {
     }
 
     fn plan(&self, wish: &Wish, hosts: &[Host]) -> Result<Plan, Failure> {
-        let desired = Desired { config: &self.project.config, target: self.target, wish };
+        let patches = operation::patches(self.project, wish, hosts);
+        let desired = Desired { config: &self.project.config, target: self.target, wish, patches: &patches };
         Ok(target::plan(desired, hosts)?)
     }
 

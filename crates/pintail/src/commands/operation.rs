@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::screen;
 use pintail_core::config::Target;
 use pintail_core::history::{Deployment, Outcome};
-use pintail_core::plan::{Desired, Plan, Wish};
+use pintail_core::plan::{Desired, Patch, Plan, Wish};
 use pintail_core::wire::{Ask, Trial, Trouble};
 use pintail_depot::DepotError;
 use pintail_fleet::fleet::{self, Ended, Errand};
@@ -52,7 +52,9 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
             return Ok(exit);
         }
     }
-    let desired = Desired { config: &order.project.config, target: order.target, wish: &order.wish };
+    let patches = patches(order.project, &order.wish, &hosts);
+    let desired =
+        Desired { config: &order.project.config, target: order.target, wish: &order.wish, patches: &patches };
     let plan = target::plan(desired, &hosts)?;
     if plan.is_nothing() {
         watcher.nothing(&plan);
@@ -133,6 +135,12 @@ fn lead(
         Some(Ended::Refused(trouble) | Ended::Lost(trouble)) => Err(trouble.into()),
         Some(Ended::Nothing | Ended::NotBegun) | None => Ok(Exit::Done),
     }
+}
+
+/// What travels to `hosts` instead of the artifact.
+pub(crate) fn patches(project: &Project, wish: &Wish, hosts: &[Host]) -> Vec<Patch> {
+    let observed = hosts.iter().map(|host| &host.observed);
+    pintail_fleet::patches::patches(&project.depot(), &project.config.name, wish, observed)
 }
 
 /// The commits between what is live and what comes, as far as this checkout knows them: told, never needed.

@@ -13,7 +13,9 @@ pub(crate) fn run(place: &Place, args: &args::Plan) -> Result<Exit, Failure> {
     let target = project.target(&args.target)?;
     let (wish, _) = operation::release(&project, args.version.as_deref())?;
     let hosts = project.operator()?.observe(target)?;
-    let plan = target::plan(Desired { config: &project.config, target, wish: &wish }, &hosts)?;
+    let patches = operation::patches(&project, &wish, &hosts);
+    let desired = Desired { config: &project.config, target, wish: &wish, patches: &patches };
+    let plan = target::plan(desired, &hosts)?;
     if args.json {
         screen::print_document(&plan);
     } else {

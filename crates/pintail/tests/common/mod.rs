@@ -459,6 +459,16 @@ impl Stage {
         assert_eq!(self.names("store"), [""; 0], "{at}");
     }
 
+    /// The host no longer knows what its releases hold, so the next one travels whole.
+    pub fn forget_bases(&self) {
+        for release in self.names("releases") {
+            let folder = self.root.join("releases").join(release).join(".pintail");
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+            let _ = fs::remove_file(folder.join("held.json"));
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+        }
+    }
+
     /// What the last deployment's commands said, as it is kept.
     pub fn kept_output(&self) -> String {
         let last = self.names("journal").into_iter().rfind(|name| name.parse::<u64>().is_ok()).unwrap();

@@ -1,0 +1,285 @@
+//! What travels to a host, and what it makes of it: a patch on what it has, the whole where that was changed, and the
+//! rest of what a cut line left.
+
+#![allow(clippy::disallowed_methods, reason = "tests start programs and write files by hand")]
+
+mod common;
+
+use common::{HANDOVER, PINTAIL, Stage};
+use pintail_core::digest::Digest;
+use pintail_core::history::Outcome;
+use pintail_core::plan::{HostPlan, Patch, Plan, Step};
+use pintail_core::wire::frame::{self, Frame};
+use pintail_core::wire::{Ask, FORMAT, Hello, Say};
+use std::fs;
+use std::io::BufReader;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+fn stage() -> Stage {
+    let stage = Stage::new(HANDOVER);
+    for version in ["1.0", "2.0", "3.0"] {
+        stage.release(version, "healthy");
+    }
+    stage.deploy("1.0").expect(0);
+    stage
+}
+
+fn plan(stage: &Stage, version: &str) -> HostPlan {
+    let ran = stage.run(&["plan", "local", version, "--json"]);
+    let mut plan: Plan = serde_json::from_str(&ran.expect(0).out).unwrap();
+    plan.hosts.remove(0).plan.unwrap()
+}
+
+fn patch_of(plan: &HostPlan) -> Option<&Patch> {
+    plan.steps
+        .iter()
+        .find_map(|step| if let Step::Deliver { patch, .. } = step { patch.as_ref() } else { None })
+}
+
+fn release(stage: &Stage, version: &str) -> PathBuf {
+    let start = format!("{version}-");
+    let name = stage.names("releases").into_iter().find(|name| name.starts_with(&start)).unwrap();
+    stage.root.join("releases").join(name)
+}
+
+/// Writes into a sealed file of a release, as somebody would who mends something on the host.
+fn edit(file: PathBuf, text: &str) {
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&file, text).unwrap();
+}
+
+#[test]
+fn only_what_the_host_lacks_travels() {
+    let stage = stage();
+    let planned = plan(&stage, "2.0");
+    let patch = patch_of(&planned).unwrap();
+    assert_eq!(patch.base.version().to_string(), "1.0");
+    assert!(patch.bytes < 1000 && patch.bytes * 20 < planned.release.packed_bytes, "{patch:?}");
+    let ran = stage.deploy("2.0");
+    ran.expect(0);
+    assert!(ran.err.contains(&format!("what {} lacks of it (", patch.base)), "{}", ran.all());
+    stage.check_well("2.0", "by a patch");
+    // What both have is the same, to the time; what was changed is new.
+    let time = |version: &str, file: &str| {
+        fs::metadata(release(&stage, version).join(file)).unwrap().modified().unwrap()
+    };
+    assert_eq!(time("1.0", "bin/hello"), time("2.0", "bin/hello"));
+    assert_ne!(time("1.0", "VERSION"), time("2.0", "VERSION"));
+    // From the live one, which is not the last.
+    stage.run(&["rollback", "local", "--yes"]).expect(0);
+    assert_eq!(patch_of(&plan(&stage, "3.0")).unwrap().base.version().to_string(), "1.0");
+    stage.deploy("3.0").expect(0);
+    stage.check_well("3.0", "by another patch");
+}
+
+#[test]
+fn a_release_that_was_changed_by_hand_is_not_built_upon() {
+    let stage = stage();
+    let planned = plan(&stage, "2.0");
+    assert!(patch_of(&planned).is_some());
+    edit(release(&stage, "1.0").join("VERSION"), "1.0 mended");
+    let ran = stage.deploy("2.0");
+    ran.expect(0);
+    assert!(
+        ran.err.contains("is no longer what it was when it was sealed; the whole artifact is brought"),
+        "{}",
+        ran.all()
+    );
+    stage.check_well("2.0", "whole");
+    assert!(patch_of(&plan(&stage, "3.0")).is_some(), "the next one can be built upon");
+}
+
+#[test]
+fn without_the_bases_artifact_the_whole_travels() {
+    let stage = stage();
+    let artifact = stage.depot().artifact_path(&"hello".parse().unwrap(), &"1.0".parse().unwrap());
+    fs::remove_file(artifact).unwrap();
+    assert!(patch_of(&plan(&stage, "2.0")).is_none());
+    stage.deploy("2.0").expect(0);
+    stage.check_well("2.0", "whole");
+}
+
+#[test]
+fn a_patch_that_was_damaged_in_the_depot_is_made_again() {
+    let stage = stage();
+    let first = patch_of(&plan(&stage, "2.0")).unwrap().clone();
+    let folder = stage.depot().folder().join("patches");
+    let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert_eq!(patch_of(&plan(&stage, "2.0")), Some(&first));
+    stage.deploy("2.0").expect(0);
+    stage.check_well("2.0", "made again");
+}
+
+/// An operator of the test's own, that sends what it likes.
+struct Fake {
+    agent: Child,
+    says: Option<ChildStdin>,
+    hears: BufReader<ChildStdout>,
+}
+
+impl Fake {
+    fn execute(stage: &Stage, plan: &HostPlan) -> Self {
+        let mut agent = Command::new(PINTAIL);
+        agent.args(["agent", "--root"]).arg(&stage.root).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut agent = agent.spawn().unwrap();
+        let (says, hears) = (agent.stdin.take(), BufReader::new(agent.stdout.take().unwrap()));
+        let mut fake = Self { agent, says, hears };
+        fake.say(&Hello { format: FORMAT, pintail: "fake".into() });
+        fake.say(&Ask::Execute { plan: Box::new(plan.clone()), by: "fake@test".into(), trial: None });
+        fake
+    }
+
+    fn say(&mut self, what: &impl serde::Serialize) {
+        frame::send(self.says.as_mut().unwrap(), what).unwrap();
+    }
+
+    fn data(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(200_000) {
+            frame::send_data(self.says.as_mut().unwrap(), piece).unwrap();
+        }
+    }
+
+    fn hear_until<T>(&mut self, wanted: impl Fn(Say) -> Option<T>) -> T {
+        loop {
+            let frame: Frame = frame::receive(&mut self.hears).unwrap().expect("the agent ended");
+            // The first is its hello.
+            match frame.value() {
+                Ok(Say::Refused { trouble }) => panic!("{trouble}"),
+                Ok(said) => {
+                    if let Some(found) = wanted(said) {
+                        return found;
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn wanted(&mut self) -> (u64, Option<Digest>) {
+        self.hear_until(
+            |said| if let Say::Want { from, patch, .. } = said { Some((from, patch)) } else { None },
+        )
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        self.hear_until(
+            |said| if let Say::Ended { deployment } = said { Some(deployment.outcome) } else { None },
+        )
+    }
+
+    fn leave(mut self) {
+        drop(self.says.take());
+        self.agent.wait().unwrap();
+    }
+}
+
+fn patch_bytes(stage: &Stage, patch: &Patch) -> Vec<u8> {
+    let artifact = stage.depot().artifact_path(&"hello".parse().unwrap(), &"1.0".parse().unwrap());
+    fs::read(pintail_depot::patch_beside(&artifact, &patch.digest).unwrap()).unwrap()
+}
+
+/// What is sent as a patch is compared with the plan's digest; and where the plan lies too, with the release's.
+#[test]
+fn what_a_lying_operator_sends_as_a_patch_is_undone() {
+    let stage = stage();
+    let bytes = patch_bytes(&stage, patch_of(&plan(&stage, "2.0")).unwrap());
+    let flipped = |at: usize| {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 4;
+        bytes
+    };
+    let before = stage.picture();
+    let other = patch_bytes(&stage, patch_of(&plan(&stage, "3.0")).unwrap());
+    for (what, sent) in [
+        ("of another release", other),
+        ("cut", bytes[..bytes.len() / 2].to_vec()),
+        ("longer", [&bytes[..], b"x"].concat()),
+        ("flipped in its head", flipped(20)),
+        ("flipped in its structure", flipped(90)),
+        ("flipped at its end", flipped(bytes.len() - 2)),
+        ("no patch", b"nothing of the kind".to_vec()),
+        ("zeros", vec![0; 100_000]),
+    ] {
+        for (lies, step) in [(false, "deliver"), (true, "unpack")] {
+            let mut plan = plan(&stage, "2.0");
+            for step in &mut plan.steps {
+                if let Step::Deliver { patch: Some(patch), .. } = step
+                    && lies
+                {
+                    patch.digest = Digest::of(&sent);
+                    patch.bytes = sent.len() as u64;
+                }
+            }
+            let mut fake = Fake::execute(&stage, &plan);
+            assert!(fake.wanted().1.is_some(), "{what}");
+            fake.data(&sent);
+            fake.say(&Ask::DataEnd);
+            match fake.outcome() {
+                Outcome::Undone { step: at, .. } => assert_eq!(at, step, "{what}"),
+                other => panic!("{what}: {other:?}"),
+            }
+            fake.leave();
+            assert_eq!(stage.picture(), before, "{what}");
+        }
+    }
+    stage.check_well("1.0", "lied to");
+    stage.deploy("2.0").expect(0);
+    stage.check_well("2.0", "the good one");
+}
+
+/// Bytes that nothing can pack.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[test]
+fn what_a_cut_line_left_is_not_sent_again() {
+    let stage = stage();
+    stage.release_with("4.0", "healthy", |tree| fs::write(tree.join("noise"), noise(3 << 20)).unwrap());
+    for whole in [false, true] {
+        if whole {
+            stage.forget_bases();
+        }
+        let planned = plan(&stage, "4.0");
+        let bytes = match patch_of(&planned) {
+            Some(patch) => patch_bytes(&stage, patch),
+            None => fs::read(stage.depot().artifact_path(&"hello".parse().unwrap(), &"4.0".parse().unwrap()))
+                .unwrap(),
+        };
+        assert_eq!(patch_of(&planned).is_none(), whole);
+        let mut fake = Fake::execute(&stage, &planned);
+        assert_eq!(fake.wanted().0, 0);
+        fake.data(&bytes[..2_000_000]);
+        fake.leave();
+        let status = stage.status();
+        assert_eq!(status["live"]["version"], "1.0", "{status:#}");
+        assert!(status["unfinished"].is_null() && status["running"].is_null(), "{status:#}");
+        assert_eq!(stage.names("store").len(), 1, "{:?}", stage.names("store"));
+
+        // The next one goes on behind it, and is cut once more.
+        let mut fake = Fake::execute(&stage, &plan(&stage, "4.0"));
+        assert_eq!(fake.wanted().0, 2_000_000);
+        fake.data(&bytes[2_000_000..2_500_000]);
+        fake.leave();
+        if !whole {
+            // Of another delivery nothing is left over, and this one's is not in its way.
+            stage.deploy("2.0").expect(0);
+            stage.check_well("2.0", "between");
+            stage.run(&["rollback", "local", "--yes"]).expect(0);
+        }
+    }
+    let ran = stage.deploy("4.0");
+    ran.expect(0);
+    assert!(ran.err.contains("goes on behind 2.5 MB of 3."), "{}", ran.all());
+    stage.check_well("4.0", "in three pieces");
+}
