@@ -25,3 +25,5 @@ pub mod plan;
 pub mod supervision;
 
 pub mod wire;
+
+pub mod wants;

@@ -7,7 +7,7 @@ use pintail_core::history::Deployment;
 use pintail_core::observed::Observed;
 use pintail_core::plan::HostPlan;
 use pintail_core::wire::frame;
-use pintail_core::wire::{Ask, FORMAT, Finding, Hello, Progress, Say, Trouble, Wait};
+use pintail_core::wire::{Ask, FORMAT, Finding, Hello, Progress, Say, Trouble, Wait, Wants};
 use std::io;
 use std::path::Path;
 use std::process::{Child, ChildStdin};
@@ -199,12 +199,12 @@ impl Session {
         }
     }
 
-    /// What stands in the way there.
+    /// What stands in the way there of what `wants` says.
     ///
     /// # Errors
     /// It can't tell, or is gone.
-    pub fn examine(&mut self) -> Result<Vec<Finding>, Trouble> {
-        match self.answer(&Ask::Examine)? {
+    pub fn examine(&mut self, wants: Wants) -> Result<Vec<Finding>, Trouble> {
+        match self.answer(&Ask::Examine { wants: Box::new(wants) })? {
             Say::Examined { findings } => Ok(findings),
             other => Err(self.lost(&format!("it answered {other:?}"))),
         }

@@ -167,8 +167,8 @@ impl Agent<'_> {
             Ask::Settings { changes } => self.settings(&changes),
             Ask::Run { argv } => self.run(&argv),
             Ask::Logs { processes, lines, follow } => logs::tell(self, &processes, lines, follow),
-            Ask::Examine => {
-                self.say(&Say::Examined { findings: crate::examine::examine(&self.layout) });
+            Ask::Examine { wants } => {
+                self.say(&Say::Examined { findings: crate::examine::examine(&self.layout, &wants) });
                 Ok(())
             }
         };

@@ -1,4 +1,5 @@
-//! *doctor*, on a host: what would stand in the way of a deployment. Changes nothing that stays.
+//! *doctor* and *setup*, on a host: what would stand in the way of a deployment. Changes nothing that stays, unless it
+//! is to set the host up: then it makes the folders that its user may make.
 
 use crate::observe::holder;
 use crate::seal::{self, Look};
@@ -6,17 +7,30 @@ use crate::supervise::client::Supervisor;
 use crate::supervisors;
 use pintail_core::layout::Layout;
 use pintail_core::observed::Observed;
-use pintail_core::wire::{Finding, Trouble};
+use pintail_core::plan::Supervisor as Wanted;
+use pintail_core::wire::{Finding, Trouble, Wants};
 use pintail_os::files;
+use pintail_os::program::Program;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 
 /// Less free room than this is worth a word.
 const LITTLE_ROOM_BYTES: u64 = 200 << 20;
 
+/// How long a program may take to say where it is, or sudo what one may.
+const PROGRAM_WITHIN: Duration = Duration::from_secs(5);
+/// Bytes of such an answer.
+const PATH_MAX: usize = 4096;
+
 /// Looks at everything a deployment needs.
-pub fn examine(layout: &Layout) -> Vec<Finding> {
+pub fn examine(layout: &Layout, wants: &Wants) -> Vec<Finding> {
+    if wants.set_up {
+        // Where it can't, `root` says why and what root has to do.
+        let _ = crate::observe::make_folders(layout);
+    }
     let observed = crate::observe::observe(layout, "", false);
-    vec![
+    let mut findings = vec![
         root(layout),
         room(layout),
         settings(layout),
@@ -26,7 +40,115 @@ pub fn examine(layout: &Layout) -> Vec<Finding> {
         supervisor(layout),
         shell(),
         lock(layout),
-    ]
+    ];
+    findings.push(programs(layout, &wants.programs));
+    findings.extend(wants.addresses.iter().map(|address| port(*address, &observed)));
+    findings.extend(keeper(layout, &wants.supervisor));
+    findings
+}
+
+/// Whether the programs that commands begin with are found there, with the environment that commands get.
+fn programs(layout: &Layout, programs: &[String]) -> Finding {
+    let settings = crate::settings::read(layout).map(|settings| settings.values).unwrap_or_default();
+    let environment = crate::steps::program_environment(&settings, Default::default());
+    let is_there = |program: &&String| {
+        let ask =
+            Program::shell("command -v -- \"$0\"").args([program]).with_environment(environment.clone());
+        ask.within(PROGRAM_WITHIN).output(PATH_MAX).is_ok()
+    };
+    let missing: Vec<String> =
+        programs.iter().filter(|program| !is_there(program)).map(|program| format!("`{program}`")).collect();
+    match (missing.is_empty(), programs.is_empty()) {
+        (true, true) => well("programs", "none is looked up in PATH"),
+        (true, false) => well("programs", format!("{} are there", programs.join(", "))),
+        (false, _) => bad(
+            "programs",
+            format!("{} is in no folder of PATH", missing.join(", ")),
+            "install it, or set PATH with `pintail env set TARGET PATH=…`",
+        ),
+    }
+}
+
+/// Whether a fixed address is free, or held for one of this root's own services.
+fn port(address: SocketAddr, observed: &Result<Observed, Trouble>) -> Finding {
+    let own = observed.as_ref().is_ok_and(|observed| {
+        let mut sockets = observed.services.iter().filter_map(|there| there.service.socket.as_ref());
+        sockets.any(|socket| socket.address.tcp() == Some(address))
+    });
+    match TcpListener::bind(address) {
+        _ if own => well("port", format!("{address} is this application's")),
+        Ok(_) => well("port", format!("{address} is free")),
+        Err(error) => bad(
+            "port",
+            format!("{address} can't be listened on: {error}"),
+            "`ss -ltnp` as root shows who has it; end that first, or choose another",
+        ),
+    }
+}
+
+/// What the supervisor that is wanted needs once, before the first deployment.
+fn keeper(layout: &Layout, supervisor: &Wanted) -> Option<Finding> {
+    let user = pintail_os::process::user();
+    let runs = |name: &str| {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let mut names =
+            processes.filter_map(|process| std::fs::read_to_string(process.path().join("comm")).ok());
+        names.any(|there| there.trim() == name)
+    };
+    let folder = |program: &str, services: &Path| {
+        if !runs(program) {
+            return bad(
+                "units",
+                format!("no `{program}` runs"),
+                format!("install and start it on `{}`", services.display()),
+            );
+        }
+        match files::is_writable(services) {
+            true => well(
+                "units",
+                format!("`{program}` runs, and `{user}` may put services into `{}`", services.display()),
+            ),
+            false => bad(
+                "units",
+                format!("`{user}` may not put services into `{}`", services.display()),
+                format!(
+                    "as root: `chown {user} {}`, or name a folder of its own with `services`",
+                    services.display()
+                ),
+            ),
+        }
+    };
+    Some(match supervisor {
+        Wanted::Embedded => return None,
+        Wanted::SystemdUser if Path::new("/var/lib/systemd/linger").join(&user).exists() => {
+            well("units", format!("the systemd of `{user}` runs without a session too"))
+        }
+        Wanted::SystemdUser => bad(
+            "units",
+            format!("the systemd of `{user}` ends with its last session, and its services with it"),
+            format!("as root: `loginctl enable-linger {user}`"),
+        ),
+        Wanted::Systemd if pintail_os::process::is_root() => well("units", "root may manage them"),
+        Wanted::Systemd => {
+            let may = Program::new("sudo").args(["-n", "-l", "/usr/bin/systemctl", "daemon-reload"]);
+            match may.within(PROGRAM_WITHIN).output(PATH_MAX) {
+                Ok(_) => well("units", format!("`{user}` may manage its own units with sudo")),
+                Err(error) => bad(
+                    "units",
+                    format!(
+                        "`{user}` may not manage its units: {}",
+                        error.to_string().lines().last().unwrap_or_default()
+                    ),
+                    format!(
+                        "as root, into `/etc/sudoers.d/pintail-{user}`:\n{}",
+                        pintail_core::supervision::sudoers(&user, layout.root()).trim_end()
+                    ),
+                ),
+            }
+        }
+        Wanted::Runit { services } => folder("runsvdir", services),
+        Wanted::Daemontools { services } => folder("svscan", services),
+    })
 }
 
 fn well(what: &str, how: impl Into<String>) -> Finding {

@@ -211,6 +211,12 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether this process may make files in the folder at `path`.
+pub fn is_writable(path: &Path) -> bool {
+    let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    path.is_dir() && rustix::fs::access(path, may).is_ok()
+}
+
 /// Bytes that an unprivileged user can still write on the file system that holds `path`.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let room = rustix::fs::statvfs(path)?;

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Say what stands in the way, here and on a target's hosts
     Doctor(Doctor),
+    /// Make a target's hosts ready as far as their users may, and say what root has to do once
+    Setup(Setup),
     /// Kill deployments at every step on a target that can bear it, and prove that each is recovered from
     Drill(Drill),
     /// The main job on this machine alone: releases of a sample application under traffic, a failure, a rollback
@@ -322,6 +324,18 @@ pub(crate) struct Logs {
 pub(crate) struct Doctor {
     /// The target; all when left out
     pub(crate) target: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// The target
+    pub(crate) target: String,
+    /// Ask nothing (this command never asks)
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

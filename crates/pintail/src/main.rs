@@ -60,6 +60,7 @@ fn run(typed: Typed) -> Result<Exit, Failure> {
         Command::Run(args) => commands::run::run(&place, &args),
         Command::Logs(args) => commands::logs::run(&place, &args),
         Command::Doctor(args) => commands::doctor::run(&place, &args),
+        Command::Setup(args) => commands::doctor::set_up(&place, &args),
         Command::Drill(args) => commands::drill::run(&place, &args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Completions { shell } => commands::generate::completions(shell),

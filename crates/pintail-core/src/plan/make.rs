@@ -1,5 +1,6 @@
 //! Desired × Observed → HostPlan: the only place that decides what happens to a host.
 
+use super::goal::{Refusal, Wish, goal, known, live, was_good};
 use super::shell::word;
 use super::{
     Address, FORMAT, HostPlan, Lost, Pass, Patch, Probe, Release, Service, Socket, Speaks, Step, Supervisor,
@@ -9,10 +10,10 @@ use crate::config::{
     self, Change, Config, Endpoint, KEPT_NAMES, Listen, LostOperator, Placeholder, Process, Protocol,
     SocketHandling, Target, VersionProbe,
 };
-use crate::history::{Deployment, Kind, Outcome, good_before, prunable};
+use crate::history::{Kind, prunable};
 use crate::layout::Layout;
 use crate::name::ReleaseName;
-use crate::observed::{Current, Maintenance, Observed, ObservedService};
+use crate::observed::{Maintenance, Observed, ObservedService};
 use crate::version::Version;
 use std::path::Path;
 use std::time::Duration;
@@ -36,38 +37,18 @@ pub struct Desired<'a> {
     pub patches: &'a [Patch],
 }
 
-/// Which release is wished to be live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    /// This one, from the depot.
-    Release(Release),
-    /// One that the host has: the last good one, or that of this version or release name.
-    Back(Option<String>),
-}
-
-/// Why no plan is made. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}\n  {why}")]
-pub struct Refusal {
-    /// What can't be done.
-    pub what: String,
-    /// Why.
-    pub why: String,
-    /// What to do next.
-    pub hint: Option<String>,
-}
-
-impl Refusal {
-    fn new(what: impl Into<String>, why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), why: why.into(), hint: Some(hint.into()) }
+/// Who shall keep the processes of `config` running in `root`.
+pub fn supervisor(config: &Config, root: &Path) -> Supervisor {
+    let placed = |services: &Path| root.join(services);
+    match &config.host.supervisor {
+        config::Supervisor::Embedded => Supervisor::Embedded,
+        config::Supervisor::Systemd => Supervisor::Systemd,
+        config::Supervisor::SystemdUser => Supervisor::SystemdUser,
+        config::Supervisor::Runit { services } => Supervisor::Runit { services: placed(services) },
+        config::Supervisor::Daemontools { services } => {
+            Supervisor::Daemontools { services: placed(services) }
+        }
     }
-}
-
-/// The release that is called `wanted` (a version, or a release's whole name) among `present`.
-pub fn release_of(wanted: &str, present: &[ReleaseName]) -> Option<ReleaseName> {
-    let named =
-        |release: &&ReleaseName| release.to_string() == wanted || release.version().to_string() == wanted;
-    present.iter().rev().find(named).cloned()
 }
 
 /// What the host must do to be as desired: `None` when it already is.
@@ -77,7 +58,7 @@ pub fn release_of(wanted: &str, present: &[ReleaseName]) -> Option<ReleaseName> 
 pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan>, Refusal> {
     same_app(desired.config, observed)?;
     let live = live(observed)?;
-    let (release, kind) = goal(&desired, observed, live)?;
+    let (release, kind) = goal(desired.wish, &desired.target.name, observed, live)?;
     let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
     maker.settings_are_readable()?;
     let wanted = maker.services();
@@ -118,103 +99,6 @@ fn same_app(config: &Config, observed: &Observed) -> Result<(), Refusal> {
             "give `{name}` a `root` of its own; if it is the same application, it is called `name = \"{app}\"`"
         ),
     ))
-}
-
-/// What is live. A name that somebody made by hand is never guessed at.
-fn live(observed: &Observed) -> Result<Option<&ReleaseName>, Refusal> {
-    match &observed.current {
-        Current::Release { release } => Ok(Some(release)),
-        // The link is ours to set: what it named is gone, so nothing is lost by setting it anew.
-        Current::Nothing | Current::Dangling { .. } => Ok(None),
-        Current::Foreign { what } => Err(Refusal::new(
-            format!("cannot make a release live in `{}`", observed.root),
-            format!("`{}/current` is {what}, which Pintail did not make", observed.root),
-            format!("move it away if nothing needs it: `mv {0}/current {0}/current.before`", observed.root),
-        )),
-    }
-}
-
-fn goal(
-    desired: &Desired<'_>,
-    observed: &Observed,
-    live: Option<&ReleaseName>,
-) -> Result<(Release, Kind), Refusal> {
-    let wanted = match desired.wish {
-        Wish::Release(release) => return Ok((release.clone(), Kind::Deploy)),
-        Wish::Back(wanted) => wanted,
-    };
-    let target = &desired.target.name;
-    let cannot = format!("cannot roll back `{target}` on `{}`", observed.machine);
-    let good = good_before(live, &observed.releases, &observed.deployments);
-    let name = match wanted {
-        None => good.first().cloned().ok_or_else(|| {
-            let (why, hint) = no_way_back(target, observed, live);
-            Refusal::new(cannot, why, hint)
-        })?,
-        Some(wanted) => {
-            let fit =
-                |release: &&ReleaseName| live == Some(*release) || was_good(release, &observed.deployments);
-            let there: Vec<ReleaseName> = observed.releases.iter().filter(fit).cloned().collect();
-            release_of(wanted, &there).ok_or_else(|| {
-                let others = good.iter().map(|r| format!("`{}`", r.version())).collect::<Vec<_>>().join(", ");
-                let hint = if others.is_empty() {
-                    "there is none to go back to".to_owned()
-                } else {
-                    format!("it can go back to {others}")
-                };
-                Refusal::new(
-                    cannot,
-                    format!("no release `{wanted}` that was live and healthy is there"),
-                    hint,
-                )
-            })?
-        }
-    };
-    Ok((known(&name, &observed.deployments), Kind::Rollback))
-}
-
-/// Why there is no release to roll back to unless one is named, and what to do.
-fn no_way_back(target: &str, observed: &Observed, live: Option<&ReleaseName>) -> (String, String) {
-    let history = format!("`pintail history {target}` shows what was");
-    let other = |release: &&ReleaseName| live != Some(*release) && was_good(release, &observed.deployments);
-    let there: Vec<String> =
-        observed.releases.iter().filter(other).map(|release| format!("`{}`", release.version())).collect();
-    let Some(live) = live else { return ("no release was ever live and healthy there".to_owned(), history) };
-    if let Some(first) = there.first() {
-        let why = format!(
-            "nothing before `{}` was live and healthy; what came after it and was rolled back from is there: {}",
-            live.version(),
-            there.join(", ")
-        );
-        let name = first.trim_matches('`');
-        return (why, format!("`pintail rollback {target} {name}` goes there all the same"));
-    }
-    let gone = observed.deployments.iter().any(|deployment| other(&&deployment.release));
-    let why = if gone {
-        "no other release that was live and healthy is there any more".to_owned()
-    } else {
-        format!("no release before `{}` was live and healthy there", live.version())
-    };
-    (why, history)
-}
-
-fn was_good(release: &ReleaseName, deployments: &[Deployment]) -> bool {
-    deployments.iter().any(|d| d.release == *release && matches!(d.outcome, Outcome::Done { .. }))
-}
-
-/// A release that the host has, as far as its name and its history tell.
-fn known(name: &ReleaseName, deployments: &[Deployment]) -> Release {
-    let commit = deployments.iter().rev().find(|d| d.release == *name).and_then(|d| d.commit.clone());
-    Release {
-        name: name.clone(),
-        version: name.version().clone(),
-        // The folder is there and complete; its manifest is not needed again, so neither is its whole digest.
-        digest: crate::digest::Digest::from_bytes([0; 32]),
-        commit,
-        packed_bytes: 0,
-        unpacked_bytes: 0,
-        files: 0,
-    }
 }
 
 struct Maker<'a> {
@@ -303,18 +187,8 @@ impl<'a> Maker<'a> {
         self.desired.config.processes.iter().map(|process| self.pair(process)).collect()
     }
 
-    /// Who shall keep the processes running.
     fn supervisor(&self) -> Supervisor {
-        let placed = |services: &Path| self.layout.root().join(services);
-        match &self.desired.config.host.supervisor {
-            config::Supervisor::Embedded => Supervisor::Embedded,
-            config::Supervisor::Systemd => Supervisor::Systemd,
-            config::Supervisor::SystemdUser => Supervisor::SystemdUser,
-            config::Supervisor::Runit { services } => Supervisor::Runit { services: placed(services) },
-            config::Supervisor::Daemontools { services } => {
-                Supervisor::Daemontools { services: placed(services) }
-            }
-        }
+        supervisor(self.desired.config, self.layout.root())
     }
 
     fn pair(&self, process: &'a Process) -> Pair<'a> {

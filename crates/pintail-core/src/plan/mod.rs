@@ -1,12 +1,14 @@
 //! The plan: what is shown by `plan` and run by `deploy`, the very same value. Steps as data; how a step is
 //! done is not known here.
 
+mod goal;
 mod make;
 mod service;
 pub mod shell;
 mod told;
 
-pub use make::{Desired, Refusal, Wish, make, release_of};
+pub use goal::{Refusal, Wish, release_of};
+pub use make::{Desired, make, supervisor};
 pub use service::{Address, Pass, Probe, Service, Socket, Speaks, Supervisor, VersionAt};
 pub(crate) use shell::word as quoted;
 pub use told::bytes as bytes_told;

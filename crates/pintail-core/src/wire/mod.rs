@@ -8,8 +8,9 @@ pub mod frame;
 use crate::digest::Digest;
 use crate::history::Deployment;
 use crate::observed::Observed;
-use crate::plan::HostPlan;
+use crate::plan::{HostPlan, Supervisor};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// The format of all below. An agent that does not know the operator's format refuses.
 pub const FORMAT: u32 = 1;
@@ -106,7 +107,24 @@ pub enum Ask {
         follow: bool,
     },
     /// What stands in the way?
-    Examine,
+    Examine {
+        /// Of what.
+        #[serde(default)]
+        wants: Box<Wants>,
+    },
+}
+
+/// What deployments of a target will want of a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wants {
+    /// Who shall keep processes running.
+    pub supervisor: Supervisor,
+    /// Programs that commands begin with.
+    pub programs: Vec<String>,
+    /// TCP addresses that processes listen on.
+    pub addresses: Vec<SocketAddr>,
+    /// The host is to be made ready as far as its user may.
+    pub set_up: bool,
 }
 
 /// What an agent does to itself in a trial, once it has journaled so many lines of an operation.
