@@ -30,6 +30,8 @@ use std::time::{Duration, Instant};
 const READ_AHEAD: usize = 8;
 /// How often it is looked whether the artifact is still wanted, while its operator is silent.
 const GLANCE: Duration = Duration::from_millis(100);
+/// The exit status of an agent whose machine stops: `EX_TEMPFAIL` of sysexits(3).
+const STOPPED_WITH_MACHINE: u8 = 75;
 /// How long an operator may be silent while it owes us an artifact.
 const DATA_WITHIN: Duration = Duration::from_secs(60);
 
@@ -359,6 +361,11 @@ impl<'a> Operator<'a> {
     /// Whether the operation shall go back, by what was heard so far and what others wish.
     fn decide(&mut self) -> Option<String> {
         if self.stop.is_none() && self.agent.ending.is_set() {
+            if pintail_os::program::machine_is_stopping() {
+                // Going back would start old processes that the machine then waits for, 90 s under systemd. This is no
+                // other than a crash, which the next command clears up.
+                std::process::exit(i32::from(STOPPED_WITH_MACHINE));
+            }
             self.stop = Some("the agent was told to end".to_owned());
         }
         // Once it was said that all hosts got there, others may have recorded the release: no way back alone.

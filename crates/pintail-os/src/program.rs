@@ -233,6 +233,15 @@ impl Program {
     }
 }
 
+/// Whether this machine is on its way down, as its systemd says; without one, not.
+pub fn machine_is_stopping() -> bool {
+    let mut said = Vec::new();
+    let ask = Program::new("systemctl").args(["is-system-running"]).within(LAST_WORDS);
+    // Its exit status is a failure for every state but one.
+    let asked = ask.run(&mut |_, bytes| said.extend_from_slice(bytes), &|| true);
+    asked.is_ok() && said.trim_ascii() == b"stopping"
+}
+
 /// A program whose output is read while it runs.
 #[derive(Debug)]
 pub struct Piped {
