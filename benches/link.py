@@ -1,6 +1,7 @@
 """The way to a host: `lab/slow` with its counters, and programs that are started beside the bench and ended with it."""
 
 import json
+import signal
 import subprocess
 import time
 from contextlib import ExitStack
@@ -12,12 +13,12 @@ LAB = Path(__file__).resolve().parent.parent / "lab"
 CLOSES_WITHIN = 30
 
 
-def start(ends: ExitStack, command: list[str], **more) -> subprocess.Popen:
-    """Starts a program that is ended when `ends` is."""
+def start(ends: ExitStack, command: list[str], by: int = signal.SIGTERM, **more) -> subprocess.Popen:
+    """Starts a program that is ended when `ends` is, by the signal `by`."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
 
     def end() -> None:
-        process.terminate()
+        process.send_signal(by)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
