@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,12 @@ def build() -> Path:
     out = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True).stdout
     made = [json.loads(line).get("executable") for line in out.splitlines()]
     return Path(next(path for path in made if path))
+
+
+def clear_up_when_ended() -> None:
+    """By SIGTERM and SIGHUP too: what was started and mounted is ended as after Ctrl-C."""
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda number, _: sys.exit(128 + number))
 
 
 def say(text: str) -> None:

@@ -6,6 +6,7 @@ time is spent is in `deploy`.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -104,6 +105,8 @@ class Pintail:
         self.root = f"{place.root}/pintail-{tree.shape}"
         self.current = f"{self.root}/current"
         self.built = None
+        # How long each step of the last deployment took on the host, in seconds, as Pintail tells it.
+        self.steps: dict[str, float] = {}
 
     @staticmethod
     def files(place: Place, tree: Tree) -> dict[str, str]:
@@ -123,11 +126,13 @@ class Pintail:
             self.built = self.tree.number
 
     def deploy(self, rtt_ms: int) -> None:
-        self.call(rtt_ms, "deploy", "lab", self.tree.version, "--yes")
+        said = self.call(rtt_ms, "deploy", "lab", self.tree.version, "--yes")
+        told = re.findall(r"^\S+ +\d+/\d+ (.+?) +(\d+\.\d+) s$", said, re.MULTILINE)
+        self.steps = {step: float(seconds) for step, seconds in told}
 
-    def call(self, rtt_ms: int, *arguments: str) -> None:
+    def call(self, rtt_ms: int, *arguments: str) -> str:
         environment = os.environ | {"PINTAIL_SSH": str(self.place.program(rtt_ms))}
-        run([str(self.place.pintail), "-C", str(self.tree.folder), *arguments], env=environment)
+        return run([str(self.place.pintail), "-C", str(self.tree.folder), *arguments], env=environment)
 
 
 class Capistrano:
@@ -219,7 +224,7 @@ class Script:
 
 
 class Rsync:
-    """`rsync -az --link-dest` to a new folder, then a link is moved. From a tree that keeps its times, its best case."""
+    """`rsync -az --link-dest` to a new folder, then a link is moved. The tree keeps its times: that is its best case."""
 
     name = "rsync"
     delivers = True
