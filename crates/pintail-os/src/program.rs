@@ -235,11 +235,15 @@ impl Program {
 
 /// Whether this machine is on its way down, as its systemd says; without one, not.
 pub fn machine_is_stopping() -> bool {
+    if !Path::new("/run/systemd/system").exists() {
+        return false;
+    }
     let mut said = Vec::new();
     let ask = Program::new("systemctl").args(["is-system-running"]).within(LAST_WORDS);
-    // Its exit status is a failure for every state but one.
-    let asked = ask.run(&mut |_, bytes| said.extend_from_slice(bytes), &|| true);
-    asked.is_ok() && said.trim_ascii() == b"stopping"
+    // Its exit status is a failure for every state but one. On the way down its bus goes too, and nobody answers.
+    let _ = ask.run(&mut |_, bytes| said.extend_from_slice(bytes), &|| true);
+    let states = ["initializing", "starting", "running", "degraded", "maintenance"];
+    !states.iter().any(|state| said.trim_ascii() == state.as_bytes())
 }
 
 /// A program whose output is read while it runs.

@@ -167,6 +167,11 @@ impl Fleet {
 pub struct Traffic(Child);
 
 impl Traffic {
+    /// The client that was started so.
+    pub fn of(client: Child) -> Self {
+        Self(client)
+    }
+
     /// Ends it; not one request may have failed.
     #[track_caller]
     pub fn none_failed(mut self) -> Value {

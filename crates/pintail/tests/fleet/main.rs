@@ -15,4 +15,5 @@ mod hosts;
 mod course;
 mod links;
 mod logins;
+mod pond;
 mod power;

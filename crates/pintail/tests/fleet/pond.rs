@@ -1,0 +1,155 @@
+//! The seed's own kind of application on real hosts: Perl, Catalyst, five workers behind FastCGI, started by its own
+//! command line, behind an nginx that nobody reloads; under each supervisor, as the user `deploy`.
+
+use super::common::lab::Lab;
+use super::common::{Ran, Stage, ran};
+use super::hosts::Traffic;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Handovers in a test; `PINTAIL_HANDOVERS` says another number.
+const HANDOVERS: u32 = 6;
+
+struct Pond {
+    lab: Lab,
+    host: &'static str,
+    stage: Stage,
+    port: u16,
+}
+
+impl Pond {
+    fn new(host: &'static str, port: u16, supervisor: &str) -> Self {
+        let lab = Lab::up(&[host]);
+        let room = tempfile::Builder::new().prefix("pintail-test-").tempdir().unwrap();
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/catalyst");
+        let text = fs::read_to_string(example.join("pintail.toml")).unwrap();
+        let (start, end) = (text.find("[targets.local]").unwrap(), text.find("[host]").unwrap());
+        let target = format!("[targets.prod]\nhosts = [\"{host}\"]\n\n");
+        let config = format!("{}{target}{}", &text[..start], &text[end..])
+            .replace("root = \"/srv/pond\"", &format!("root = \"{}\"\n{supervisor}", lab.root()))
+            .replace("settle = \"1s\"", "settle = \"200ms\"");
+        let stage = Stage::in_room(room, Some(PathBuf::from("/nowhere")), |_| config.clone());
+        for version in ["1.0", "2.0"] {
+            let tree = stage.room().join("tree");
+            let copied = Command::new("cp").arg("-r").arg(&example).arg(&tree).status().unwrap();
+            assert!(copied.success());
+            fs::write(tree.join("VERSION"), version).unwrap();
+            let (name, parsed) = ("pond".parse().unwrap(), version.parse().unwrap());
+            stage.depot().publish_tree(&tree, &name, &parsed, None, 1_700_000_000_000).unwrap();
+            fs::remove_dir_all(&tree).unwrap();
+        }
+        Self { lab, host, stage, port }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.stage.command(arguments);
+        command.env("PINTAIL_SSH", self.lab.ssh_program());
+        ran(command)
+    }
+
+    fn deploy(&self, version: &str) {
+        self.run(&["deploy", "prod", version, "--yes"]).expect(0);
+    }
+
+    #[track_caller]
+    fn root(&self, script: &str) -> String {
+        let ran = self.lab.shell(self.host, script);
+        ran.expect(0);
+        ran.out
+    }
+
+    /// The nginx of the host, told of the application once.
+    fn nginx(&self) {
+        let conf = fs::read_to_string(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/catalyst/nginx.conf"),
+        )
+        .unwrap();
+        let conf = conf
+            .replace("/srv/pond", self.lab.root())
+            .replace("listen 80;", &format!("listen 127.0.0.1:{};", self.port))
+            .replace("upstream pond", &format!("upstream pond{}", self.port))
+            .replace("fastcgi_pass pond", &format!("fastcgi_pass pond{}", self.port));
+        let file = format!("/etc/nginx/conf.d/pond-{}.conf", self.port);
+        self.root(&format!("cat > {file} <<'END'\n{conf}\nEND\nnginx -t -q && nginx -s reload; sleep 0.5"));
+    }
+
+    fn nginx_workers(&self) -> String {
+        self.root("pgrep -P $(cat /run/nginx.pid) | sort")
+    }
+
+    fn traffic(&self) -> Traffic {
+        let line = format!(
+            "exec $(ls -t .pintail/bin/pintail-* | head -1) traffic 127.0.0.1:{} --pause-ms 10",
+            self.port
+        );
+        let mut ssh = Command::new(self.lab.ssh_program());
+        ssh.args([self.host, &line]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Traffic::of(ssh.spawn().unwrap())
+    }
+
+    fn handovers_lose_nothing(&self) {
+        self.deploy("1.0");
+        self.nginx();
+        let before = self.nginx_workers();
+        let client = self.traffic();
+        let count =
+            std::env::var("PINTAIL_HANDOVERS").ok().and_then(|text| text.parse().ok()).unwrap_or(HANDOVERS);
+        for number in 0..count {
+            self.deploy(if number % 2 == 0 { "2.0" } else { "1.0" });
+        }
+        let tally = client.none_failed();
+        assert_eq!(self.nginx_workers(), before, "nginx was not reloaded");
+        let (requests, slowest) = (&tally["requests"], &tally["slowest_ms"]);
+        println!("{}: {count} handovers, {requests} requests, none failed, slowest {slowest} ms", self.host);
+    }
+}
+
+impl Drop for Pond {
+    fn drop(&mut self) {
+        self.lab.shell(
+            self.host,
+            &format!(
+                "rm -f /etc/nginx/conf.d/pond-{}.conf /etc/sudoers.d/pintail-test; nginx -s reload",
+                self.port
+            ),
+        );
+    }
+}
+
+#[test]
+fn pond_under_the_embedded_supervisor() {
+    Pond::new("web1", 18_081, "supervisor = \"embedded\"").handovers_lose_nothing();
+}
+
+/// With exactly the lines that `setup` prints.
+#[test]
+fn pond_under_systemd_by_sudo() {
+    let pond = Pond::new("web2", 18_082, "supervisor = \"systemd\"");
+    let asked = pond.run(&["setup", "prod", "--json"]);
+    let told = asked.expect(1).json();
+    let findings = told["places"][0]["findings"].as_array().unwrap();
+    let units = findings.iter().find(|finding| finding["what"] == "units").unwrap();
+    let (_, lines) = units["hint"].as_str().unwrap().split_once('\n').unwrap();
+    pond.root(&format!(
+        "cat > /etc/sudoers.d/pintail-test <<'END'\n{lines}\nEND\nchmod 440 /etc/sudoers.d/pintail-test && visudo -cq"
+    ));
+    pond.run(&["setup", "prod"]).expect(0);
+    pond.handovers_lose_nothing();
+}
+
+#[test]
+fn pond_under_runit() {
+    let pond = Pond::new("runit1", 18_083, "supervisor = \"runit\"");
+    pond.root("chown deploy $(readlink -f /etc/service)");
+    pond.run(&["setup", "prod"]).expect(0);
+    pond.handovers_lose_nothing();
+}
+
+#[test]
+fn pond_under_daemontools() {
+    let pond = Pond::new("daemontools1", 18_084, "supervisor = \"daemontools\"\nservices = \"/etc/service\"");
+    pond.root("chown deploy /etc/service");
+    pond.run(&["setup", "prod"]).expect(0);
+    pond.handovers_lose_nothing();
+}
