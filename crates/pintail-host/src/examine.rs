@@ -12,6 +12,7 @@ use pintail_core::wire::{Finding, Trouble, Wants};
 use pintail_os::files;
 use pintail_os::program::Program;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -89,18 +90,23 @@ fn port(address: SocketAddr, observed: &Result<Observed, Trouble>) -> Finding {
 /// What the supervisor that is wanted needs once, before the first deployment.
 fn keeper(layout: &Layout, supervisor: &Wanted) -> Option<Finding> {
     let user = pintail_os::process::user();
+    // Its services run as it does, so one of another user's would run them as that one.
+    let owner = |path: &Path| std::fs::metadata(path).map(|there| there.uid()).ok();
+    let own = owner(Path::new("/proc/self"));
     let runs = |name: &str| {
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let mut names =
-            processes.filter_map(|process| std::fs::read_to_string(process.path().join("comm")).ok());
-        names.any(|there| there.trim() == name)
+        let mut own = processes.map(|process| process.path()).filter(|path| owner(path) == own);
+        own.any(|path| std::fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim() == name))
     };
     let folder = |program: &str, services: &Path| {
         if !runs(program) {
             return bad(
                 "units",
-                format!("no `{program}` runs"),
-                format!("install and start it on `{}`", services.display()),
+                format!("no `{program}` of `{user}` runs"),
+                format!(
+                    "as root, a service that runs `{program} {}` as `{user}` (`chpst -u`, `setuidgid`)",
+                    services.display()
+                ),
             );
         }
         match files::is_writable(services) {

@@ -138,18 +138,31 @@ fn pond_under_systemd_by_sudo() {
     pond.handovers_lose_nothing();
 }
 
-#[test]
-fn pond_under_runit() {
-    let pond = Pond::new("runit1", 18_083, "supervisor = \"runit\"");
-    pond.root("chown deploy $(readlink -f /etc/service)");
+/// The usual way to give a user services of its own: the host's scanner keeps one that runs as that user.
+fn with_a_scanner_of_its_own(
+    host: &'static str,
+    port: u16,
+    supervisor: &str,
+    become_deploy: &str,
+    scanner: &str,
+) {
+    let services = "/home/deploy/service";
+    let pond = Pond::new(host, port, &format!("supervisor = \"{supervisor}\"\nservices = \"{services}\""));
+    pond.root(&format!(
+        "install -d -o deploy -g deploy {services}; f=/etc/service/{scanner}-deploy; mkdir -p $f.new && \
+         printf '#!/bin/sh\\nexec {become_deploy} deploy {scanner} {services}\\n' > $f.new/run && chmod 755 $f.new/run && \
+         {{ [ -e $f ] || mv $f.new $f; }}; rm -rf $f.new; for n in $(seq 100); do pgrep -u deploy {scanner} && exit; sleep 0.1; done; exit 1"
+    ));
     pond.run(&["setup", "prod"]).expect(0);
     pond.handovers_lose_nothing();
 }
 
 #[test]
+fn pond_under_runit() {
+    with_a_scanner_of_its_own("runit1", 18_083, "runit", "chpst -u", "runsvdir");
+}
+
+#[test]
 fn pond_under_daemontools() {
-    let pond = Pond::new("daemontools1", 18_084, "supervisor = \"daemontools\"\nservices = \"/etc/service\"");
-    pond.root("chown deploy /etc/service");
-    pond.run(&["setup", "prod"]).expect(0);
-    pond.handovers_lose_nothing();
+    with_a_scanner_of_its_own("daemontools1", 18_084, "daemontools", "setuidgid", "svscan");
 }
