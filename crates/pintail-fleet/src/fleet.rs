@@ -224,7 +224,7 @@ impl Line<'_> {
         let ended = match end {
             Err(Broken::Lost(trouble)) => {
                 self.tell(Told::Lost);
-                self.find_again(host, errand, trouble)
+                self.find_again(host, plan.id, errand, trouble)
             }
             other => ended(other),
         };
@@ -265,7 +265,7 @@ impl Line<'_> {
 
     /// Tries to reach a host again whose connection broke, to tell how it ended, or to have it undone when all go
     /// back.
-    fn find_again(&self, host: &mut Host, errand: &Errand<'_>, trouble: Trouble) -> Ended {
+    fn find_again(&self, host: &mut Host, id: u64, errand: &Errand<'_>, trouble: Trouble) -> Ended {
         // It will not be told any more; the others need not wait for that.
         while let Some(word) = lock(self.orders).words.pop_front() {
             if word == Wish::Begun {
@@ -291,10 +291,12 @@ impl Line<'_> {
             };
             match session.follow(&ask, None, &mut heard, &mut wish, by) {
                 Err(Broken::Lost(_)) => continue,
-                other => {
+                Ok(End::Deployment(there)) if there.id == id => {
                     host.session = session;
-                    return ended(other);
+                    return Ended::Deployment(there);
                 }
+                // Another one's end is none of ours: ours was not begun.
+                Ok(_) | Err(Broken::Refused(_)) => return Ended::Lost(trouble),
             }
         }
         Ended::Lost(trouble)
