@@ -22,6 +22,7 @@ enum Fault {
     KillBoth,
     KillAll,
     SignalAgent(&'static str),
+    SignalSupervisor(&'static str),
     SignalOperator(&'static str),
 }
 
@@ -81,6 +82,7 @@ fn trial(stage: &Stage, from: &str, to: &str, line: u64, fault: Fault) -> bool {
             signal(operator.id(), "KILL");
         }
         Fault::SignalAgent(name) => signal(agent, name),
+        Fault::SignalSupervisor(name) => signal(supervisor(), name),
         Fault::SignalOperator(name) => signal(operator.id(), name),
     }
     if matches!(fault, Fault::SignalOperator("INT")) {
@@ -136,7 +138,7 @@ fn check_codes(fault: Fault, code: i32, after: &str) {
     let allowed: &[i32] = match fault {
         // It lost its connection, and asked the host again: interrupted, or done where that was the last line.
         Fault::KillAgent => &[0, 1],
-        Fault::KillSupervisor => &[0, 3],
+        Fault::KillSupervisor | Fault::SignalSupervisor(_) => &[0, 3],
         Fault::KillOperator => &[-1],
         // It may see its agent go before it goes itself.
         Fault::KillAll | Fault::KillBoth => &[-1, 0, 1],
@@ -202,6 +204,14 @@ matrices! {
     restart_agent_killed: RESTART, Fault::KillAgent;
     restart_supervisor_killed: RESTART, Fault::KillSupervisor;
     restart_operator_killed: RESTART, Fault::KillOperator;
+    restart_agent_int: RESTART, Fault::SignalAgent("INT");
+    restart_agent_hup: RESTART, Fault::SignalAgent("HUP");
+    restart_operator_term: RESTART, Fault::SignalOperator("TERM");
+    restart_operator_hup: RESTART, Fault::SignalOperator("HUP");
+    handover_supervisor_term: HANDOVER, Fault::SignalSupervisor("TERM");
+    handover_supervisor_hup: HANDOVER, Fault::SignalSupervisor("HUP");
+    handover_supervisor_int: HANDOVER, Fault::SignalSupervisor("INT");
+    restart_supervisor_term: RESTART, Fault::SignalSupervisor("TERM");
     restart_all_killed: RESTART, Fault::KillAll;
     restart_agent_term: RESTART, Fault::SignalAgent("TERM");
     restart_operator_int: RESTART, Fault::SignalOperator("INT");
