@@ -17,8 +17,6 @@ pub(crate) enum Word {
     Down,
     /// TERM.
     Term,
-    /// KILL.
-    Kill,
     /// End yourself, once the service is down.
     Exit,
 }
@@ -29,7 +27,6 @@ impl Word {
             Word::Up => b'u',
             Word::Down => b'd',
             Word::Term => b't',
-            Word::Kill => b'k',
             Word::Exit => b'x',
         }
     }
@@ -67,7 +64,8 @@ pub(crate) struct Seen {
 }
 
 /// daemontools writes 18 bytes: time, process number, paused, wanted. runit writes two more: told to end; and 1 when
-/// the process is `run`, 2 when it is `finish`.
+/// the process is `run`, 2 when it is `finish`. 2 without a process is nothing to wait for: after `sv kill` just behind
+/// an end it stays so.
 const STATUS_BYTES: std::ops::RangeInclusive<usize> = 18..=20;
 /// TAI64 counts from 1970 at 2^62, and is ten seconds ahead of UTC by the definition that both programs use.
 const TAI_1970: u64 = (1 << 62) + 10;
@@ -85,8 +83,8 @@ fn parse(bytes: &[u8]) -> Option<Seen> {
     let nanos = u32::from_be_bytes(bytes[8..12].try_into().ok()?);
     let pid = u32::from_le_bytes(bytes[12..16].try_into().ok()?);
     let since_ms = seconds.saturating_sub(TAI_1970).saturating_mul(1000) + u64::from(nanos / 1_000_000);
-    let finishes = bytes.get(19) == Some(&2);
-    Some(Seen { pid: (pid != 0 && !finishes).then_some(pid), finishes, since_ms })
+    let finish = bytes.get(19) == Some(&2);
+    Some(Seen { pid: (pid != 0 && !finish).then_some(pid), finishes: finish && pid != 0, since_ms })
 }
 
 #[cfg(test)]
@@ -106,7 +104,7 @@ mod tests {
         bytes[19] = 2;
         assert_eq!(parse(&bytes), Some(Seen { pid: None, finishes: true, ..seen }));
         bytes[12..16].fill(0);
-        assert_eq!(parse(&bytes).and_then(|seen| seen.pid), None);
+        assert_eq!(parse(&bytes), Some(Seen { pid: None, finishes: false, ..seen }));
         assert_eq!(parse(&bytes[..12]), None);
     }
 

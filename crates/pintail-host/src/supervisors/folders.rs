@@ -329,16 +329,15 @@ fn is_up(place: &Path) -> bool {
     }
 }
 
-/// Kills the instance in `place` with its group.
+/// Kills the instance in `place` with its group. Not by runsv's own word for it: where that comes just behind the end,
+/// runsv forgets that it is to run `finish`, and its status says for ever that it will.
 fn kill(place: &Path) -> Result<(), Refusal> {
-    if let Some(leader) = Life::load(place).and_then(|life| life.process())
-        && process::identity(leader.pid) == Some(leader)
-    {
-        let _ = process::signal_group(leader.pid, Signal::KILL);
-        let _ = process::signal(leader.pid, Signal::KILL);
-    }
+    let leader = Life::load(place).and_then(|life| life.process());
+    let known = leader.filter(|leader| process::identity(leader.pid) == Some(*leader)).map(|leader| leader.pid);
     // It may be one that wrote no name yet.
-    scanned::tell(place, Word::Kill).map_err(|error| wrong("tell", place, &error))
+    let Some(pid) = known.or_else(|| scanned::look(place)?.pid) else { return Ok(()) };
+    let killed = process::signal_group(pid, Signal::KILL).and(process::signal(pid, Signal::KILL));
+    killed.map_err(|error| Refusal::new(format!("cannot kill process {pid}: {error}")))
 }
 
 /// Ends what a leader that is gone left of its group.
