@@ -2,13 +2,12 @@
 //! in one place, which decides with [`March`] who is told what.
 
 use crate::march::{self, March, Order};
-use crate::session::{Broken, End, Heard, Session, Wish};
+use crate::session::{Broken, End, Heard, Mouth, Session, Wish};
 use crate::target::{Host, Operator};
 use pintail_core::config::{LostOperator, Target};
 use pintail_core::history::{Deployment, Outcome};
 use pintail_core::plan::{HostPlan, Plan};
 use pintail_core::wire::{Ask, Progress, Trial, Trouble, Wait};
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -59,7 +58,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 struct Orders {
     started: bool,
     never: bool,
-    words: VecDeque<Wish>,
     /// Go back; why, as a wish.
     abort: Option<Wish>,
     hang_up: bool,
@@ -90,21 +88,20 @@ pub fn run(
         target.lost_operator == LostOperator::Finish,
     );
     let orders: Vec<Mutex<Orders>> = marching.iter().map(|_| Mutex::default()).collect();
-    // Hosts that have not been told yet that the release becomes visible: nobody gets a turn before.
-    let untold = AtomicUsize::new(0);
+    let mouths: Vec<Mouth> = marching.iter().map(|host| hosts[*host].session.mouth()).collect();
     std::thread::scope(|scope| {
         let (teller, told) = channel();
         let parts =
             hosts.iter_mut().zip(&plan.hosts).filter_map(|(host, part)| Some((host, part.plan.as_ref()?)));
         for (number, (host, plan)) in parts.enumerate() {
-            let line = Line { number, orders: &orders[number], untold: &untold, teller: teller.clone() };
+            let line = Line { number, orders: &orders[number], teller: teller.clone() };
             scope.spawn(move || line.lead(host, plan, errand));
         }
         drop(teller);
         let mut conductor = Conductor {
             march: &mut march,
             orders: &orders,
-            untold: &untold,
+            mouths: &mouths,
             marching: &marching,
             wish,
             heard,
@@ -118,7 +115,7 @@ pub fn run(
 struct Conductor<'a> {
     march: &'a mut March,
     orders: &'a [Mutex<Orders>],
-    untold: &'a AtomicUsize,
+    mouths: &'a [Mouth],
     /// The hosts' indices among all of the target.
     marching: &'a [usize],
     wish: &'a mut dyn FnMut() -> Wish,
@@ -164,7 +161,7 @@ impl Conductor<'_> {
                     matches!(&how, Ended::Deployment(there) if matches!(there.outcome, Outcome::Done { .. }));
                 let lost = matches!(how, Ended::Lost(_));
                 ended[host] = how;
-                (!lost).then_some(march::Heard::Ended(good))
+                Some(if lost { march::Heard::Gone } else { march::Heard::Ended(good) })
             }
         };
         if let Some(heard) = heard {
@@ -173,17 +170,15 @@ impl Conductor<'_> {
         }
     }
 
+    /// What all hosts must know together is said from here, one after the other without a wait between: an operator
+    /// that is killed then has told all of them or none, but for some microseconds.
     fn give(&mut self, given: Vec<(usize, Order)>, back: Wish) {
         for (number, order) in given {
-            let mut orders = lock(&self.orders[number]);
             match order {
-                Order::Start => orders.started = true,
-                Order::Begun => {
-                    self.untold.fetch_add(1, Ordering::SeqCst);
-                    orders.words.push_back(Wish::Begun);
-                }
-                Order::Pass(wait) => orders.words.push_back(Wish::Pass(wait)),
-                Order::Abort => orders.abort = Some(back),
+                Order::Start => lock(&self.orders[number]).started = true,
+                Order::Precommit => self.mouths[number].say(&Ask::Precommit),
+                Order::Pass(wait) => self.mouths[number].say(&Ask::Pass { wait }),
+                Order::Abort => lock(&self.orders[number]).abort = Some(back),
             }
         }
     }
@@ -194,7 +189,9 @@ fn meaning(heard: &Heard) -> Option<march::Heard> {
     match heard {
         Heard::Progress(Progress::Begun) => Some(march::Heard::Begun),
         Heard::Progress(Progress::Step { name, .. }) => Wait::of(name).map(march::Heard::At),
+        Heard::Progress(Progress::Acted { name, .. }) => Wait::of(name).map(march::Heard::Behind),
         Heard::Progress(Progress::Undoing { .. }) => Some(march::Heard::GoingBack),
+        Heard::Precommitted => Some(march::Heard::Precommitted),
         _ => None,
     }
 }
@@ -203,7 +200,6 @@ fn meaning(heard: &Heard) -> Option<march::Heard> {
 struct Line<'a> {
     number: usize,
     orders: &'a Mutex<Orders>,
-    untold: &'a AtomicUsize,
     teller: Sender<(usize, Told)>,
 }
 
@@ -246,32 +242,13 @@ impl Line<'_> {
     }
 
     fn wish(&self) -> Wish {
-        let mut orders = lock(self.orders);
-        if orders.hang_up {
-            return Wish::HangUp;
-        }
-        if let Some(back) = orders.abort {
-            return back;
-        }
-        match orders.words.front() {
-            Some(Wish::Pass(_)) if self.untold.load(Ordering::SeqCst) > 0 => Wish::GoOn,
-            Some(Wish::Begun) => {
-                self.untold.fetch_sub(1, Ordering::SeqCst);
-                orders.words.pop_front().unwrap_or(Wish::GoOn)
-            }
-            _ => orders.words.pop_front().unwrap_or(Wish::GoOn),
-        }
+        let orders = lock(self.orders);
+        if orders.hang_up { Wish::HangUp } else { orders.abort.unwrap_or(Wish::GoOn) }
     }
 
     /// Tries to reach a host again whose connection broke, to tell how it ended, or to have it undone when all go
     /// back.
     fn find_again(&self, host: &mut Host, id: u64, errand: &Errand<'_>, trouble: Trouble) -> Ended {
-        // It will not be told any more; the others need not wait for that.
-        while let Some(word) = lock(self.orders).words.pop_front() {
-            if word == Wish::Begun {
-                self.untold.fetch_sub(1, Ordering::SeqCst);
-            }
-        }
         let by = &errand.operator.by;
         let began = Instant::now();
         for pause_ms in AGAIN_PAUSES_MS {

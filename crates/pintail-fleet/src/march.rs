@@ -3,6 +3,10 @@
 //!
 //! Everything is prepared everywhere before anything is visible anywhere; then wave by wave; and nothing counts as
 //! good before every wave has got there. More failures than allowed, and all go back.
+//!
+//! A host that loses its operator decides alone, and must decide as the others do. So before the first word that can't
+//! be taken back everywhere (the first turn, where lost hosts go on; the first confirmation, where they go back) all
+//! hosts are asked to precommit, and that word is not given before all have answered: three-phase commit.
 
 use pintail_core::wire::Wait;
 
@@ -13,12 +17,18 @@ pub(crate) enum Heard {
     Begun,
     /// It waits for a word.
     At(Wait),
+    /// It goes on by itself where it loses us.
+    Precommitted,
     /// It is on its way back.
     GoingBack,
     /// It has ended; whether with the new release.
     Ended(bool),
-    /// The connection to it is gone; what it does is up to itself.
+    /// It went on behind this wait.
+    Behind(Wait),
+    /// The connection to it is gone; what it does is up to itself. It is looked for.
     Lost,
+    /// And was not found again.
+    Gone,
 }
 
 /// What one host is told.
@@ -26,8 +36,8 @@ pub(crate) enum Heard {
 pub(crate) enum Order {
     /// Begin.
     Start,
-    /// Know that the release is being made visible somewhere.
-    Begun,
+    /// Agree to go on where the operator is lost.
+    Precommit,
     /// Go on behind this wait.
     Pass(Wait),
     /// Go back.
@@ -44,13 +54,26 @@ enum Stand {
     GoingBack,
     Ended(bool),
     Lost,
+    Gone,
+}
+
+/// Whether a host goes on where it loses us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Precommit {
+    Unasked,
+    Asked,
+    Given,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Prepare,
+    /// All are prepared, and agree to go on.
+    PrecommitTurn,
     /// This wave, by its number.
     Wave(usize),
+    /// All serve the release, and agree to stay with it.
+    PrecommitConfirm,
     Confirm,
     Back,
 }
@@ -59,6 +82,7 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct March {
     stands: Vec<Stand>,
+    precommits: Vec<Precommit>,
     /// The wave of each host.
     waves: Vec<usize>,
     /// The host whose lock is taken first: the same for whoever deploys to these hosts, so that of two who come at
@@ -81,6 +105,7 @@ impl March {
         let first = (0..names.len()).min_by_key(|host| names[*host]).unwrap_or(0);
         Self {
             stands: vec![Stand::Idle; names.len()],
+            precommits: vec![Precommit::Unasked; names.len()],
             waves: waves.collect(),
             first,
             max_failed: max_failed as usize,
@@ -101,7 +126,7 @@ impl March {
     /// Whether every host has ended, or is out of reach.
     pub(crate) fn is_over(&self) -> bool {
         let over = |stand: &Stand| match stand {
-            Stand::Ended(_) | Stand::Lost => true,
+            Stand::Ended(_) | Stand::Lost | Stand::Gone => true,
             Stand::Idle => self.phase == Phase::Back,
             _ => false,
         };
@@ -112,8 +137,18 @@ impl March {
     pub(crate) fn heard(&mut self, host: usize, heard: Heard) -> Vec<(usize, Order)> {
         let mut orders = Vec::new();
         self.stands[host] = match (heard, self.stands[host]) {
-            // What is told of it later is what it did without us; it hears nothing.
-            (Heard::Begun | Heard::At(_) | Heard::GoingBack | Heard::Lost, Stand::Lost) => Stand::Lost,
+            // What is told of it later is what it did without us; it hears nothing. That it goes back is no guess then.
+            (Heard::Begun | Heard::At(_) | Heard::Lost, Stand::Lost) => Stand::Lost,
+            (Heard::Precommitted, stand) => {
+                self.precommits[host] = Precommit::Given;
+                stand
+            }
+            // It was asked and went on without us, so it has agreed: only the answer was lost.
+            (Heard::Behind(_), Stand::Lost) if self.precommits[host] == Precommit::Asked => {
+                self.precommits[host] = Precommit::Given;
+                Stand::Lost
+            }
+            (Heard::Behind(_), stand) => stand,
             (Heard::Begun, _) => {
                 if host == self.first && self.phase == Phase::Prepare {
                     orders.extend(self.start_others());
@@ -124,6 +159,7 @@ impl March {
             (Heard::GoingBack, _) => Stand::GoingBack,
             (Heard::Ended(good), _) => Stand::Ended(good),
             (Heard::Lost, _) => Stand::Lost,
+            (Heard::Gone, _) => Stand::Gone,
         };
         orders.extend(self.go_on());
         orders
@@ -156,20 +192,26 @@ impl March {
             }
             match self.phase {
                 Phase::Prepare if self.every(|_| true) => {
-                    // Told to all before anyone acts on it: who loses the operator then knows what the others do.
-                    orders.extend(
-                        self.all(|stand| matches!(stand, Stand::At(_))).map(|host| (host, Order::Begun)),
-                    );
-                    orders.extend(self.enter(0));
+                    self.phase = Phase::PrecommitTurn;
+                    if self.finishes {
+                        orders.extend(self.precommit(Wait::Turn));
+                    }
                 }
+                Phase::PrecommitTurn if self.agreed() => orders.extend(self.enter(0)),
                 Phase::Wave(wave) if self.every(|of| of == wave) => match self.waves.iter().max() {
                     Some(last) if wave < *last => orders.extend(self.enter(wave + 1)),
                     _ => {
-                        self.phase = Phase::Confirm;
-                        orders.extend(self.pass(Wait::Confirm, |_| true));
-                        return orders;
+                        self.phase = Phase::PrecommitConfirm;
+                        if !self.finishes {
+                            orders.extend(self.precommit(Wait::Confirm));
+                        }
                     }
                 },
+                Phase::PrecommitConfirm if self.agreed() => {
+                    self.phase = Phase::Confirm;
+                    orders.extend(self.pass(Wait::Confirm, |_| true));
+                    return orders;
+                }
                 _ => return orders,
             }
         }
@@ -178,6 +220,27 @@ impl March {
     fn enter(&mut self, wave: usize) -> Vec<(usize, Order)> {
         self.phase = Phase::Wave(wave);
         self.pass(Wait::Turn, |of| of == wave)
+    }
+
+    /// Asks those who wait there. One host alone has nobody to agree with.
+    fn precommit(&mut self, wait: Wait) -> Vec<(usize, Order)> {
+        if self.stands.len() < 2 {
+            return Vec::new();
+        }
+        let asked: Vec<usize> = self.all(|stand| *stand == Stand::At(wait)).collect();
+        for host in &asked {
+            self.precommits[*host] = Precommit::Asked;
+        }
+        asked.into_iter().map(|host| (host, Order::Precommit)).collect()
+    }
+
+    /// Whether nobody who was asked still owes an answer. One that was lost may have agreed: that is known once it is
+    /// found again.
+    fn agreed(&self) -> bool {
+        let owes = |(stand, precommit): (&Stand, &Precommit)| {
+            *precommit == Precommit::Asked && matches!(stand, Stand::At(_) | Stand::Lost)
+        };
+        !self.stands.iter().zip(&self.precommits).any(owes)
     }
 
     fn pass(&mut self, wait: Wait, of: impl Fn(usize) -> bool) -> Vec<(usize, Order)> {
@@ -193,28 +256,31 @@ impl March {
     fn every(&self, of: impl Fn(usize) -> bool) -> bool {
         let there = |stand: &Stand| match stand {
             Stand::At(Wait::Turn) => self.phase == Phase::Prepare,
-            Stand::At(Wait::Confirm) | Stand::Ended(_) | Stand::Lost => true,
+            Stand::At(Wait::Confirm) | Stand::Ended(_) | Stand::Lost | Stand::Gone => true,
             Stand::Idle | Stand::Going | Stand::GoingBack => false,
         };
         self.stands.iter().zip(&self.waves).filter(|(_, wave)| of(**wave)).all(|(stand, _)| there(stand))
     }
 
     fn failures(&self) -> usize {
-        let failed = |stand: &Stand| match stand {
+        let asking = matches!(self.phase, Phase::PrecommitTurn | Phase::PrecommitConfirm);
+        let failed = |(stand, precommit): (&Stand, &Precommit)| match stand {
             Stand::Ended(good) => !good,
             Stand::GoingBack => true,
-            // What it does by itself is known: it goes on once the release is visible somewhere, or goes back.
-            Stand::Lost => self.phase == Phase::Prepare || !self.finishes,
+            Stand::Lost if asking && *precommit == Precommit::Asked => false,
+            // What it does by itself is known: it goes on where it has agreed to. Under the policy that goes on it is
+            // asked before anything is visible, under the other one at the end.
+            Stand::Lost | Stand::Gone => *precommit != Precommit::Given,
             _ => false,
         };
-        self.all(failed).count()
+        self.stands.iter().zip(&self.precommits).filter(|both| failed(*both)).count()
     }
 
     /// While nothing is visible, nothing is lost by going back.
     fn allowed(&self) -> usize {
         match self.phase {
-            Phase::Prepare => 0,
-            Phase::Wave(_) => self.max_failed,
+            Phase::Prepare | Phase::PrecommitTurn => 0,
+            Phase::Wave(_) | Phase::PrecommitConfirm => self.max_failed,
             // The word is given: some may have recorded the release already.
             Phase::Confirm | Phase::Back => usize::MAX,
         }

@@ -7,11 +7,12 @@ use pintail_core::history::Deployment;
 use pintail_core::observed::Observed;
 use pintail_core::plan::HostPlan;
 use pintail_core::wire::frame;
-use pintail_core::wire::{Ask, FORMAT, Finding, Hello, Progress, Say, Trouble, Wait, Wants};
+use pintail_core::wire::{Ask, FORMAT, Finding, Hello, Progress, Say, Trouble, Wants};
 use std::io;
 use std::path::Path;
 use std::process::{Child, ChildStdin};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the operator's own wishes are looked at while the host is silent.
@@ -26,16 +27,37 @@ const READ_AHEAD: usize = 64;
 /// A conversation with an agent. Dropping it hangs up; what runs there goes on.
 pub struct Session {
     host: String,
-    asks: Option<ChildStdin>,
+    mouth: Mouth,
     said: Receiver<io::Result<Say>>,
     agent: Child,
     /// What the other side complained of outside the conversation.
     complaints: Said,
-    /// Whether a host of the target has been told to make the release visible.
-    begun: bool,
     /// The last trouble was the host's own refusal.
     refused: bool,
     is_remote: bool,
+}
+
+/// Speaks to an agent beside its conversation, from another thread: who leads many hosts tells all of them at once.
+#[derive(Clone)]
+pub(crate) struct Mouth(Arc<Mutex<Option<ChildStdin>>>);
+
+impl Mouth {
+    /// Says `ask` to an agent whose pipe is empty. That it can't is heard in the conversation.
+    pub(crate) fn say(&self, ask: &Ask) {
+        let _ = self.speak(|out| frame::send(out, ask));
+    }
+
+    /// One whole frame at a time.
+    fn speak(&self, what: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(pipe) => what(pipe),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn close(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Why something asked for has no end.
@@ -61,6 +83,8 @@ pub enum Heard {
     Began(u64, Box<HostPlan>),
     /// It went on.
     Progress(Progress),
+    /// It goes on where its operator is lost.
+    Precommitted,
     /// A command, process or log said something.
     Output {
         /// Whose.
@@ -88,10 +112,6 @@ pub enum End {
 pub enum Wish {
     /// That it goes on.
     GoOn,
-    /// That the host is told: the release is being made visible somewhere.
-    Begun,
-    /// That it goes on behind this wait.
-    Pass(Wait),
     /// That it is undone.
     Abort,
     /// That it is undone, because another host failed.
@@ -121,13 +141,12 @@ impl Session {
                 }
             }
         });
-        let mut session = Self {
+        let session = Self {
             host: host.to_owned(),
-            asks: Some(pipe.to),
+            mouth: Mouth(Arc::new(Mutex::new(Some(pipe.to)))),
             said,
             agent: pipe.child,
             complaints: pipe.said,
-            begun: false,
             refused: false,
             is_remote: matches!(transport, Transport::Ssh { .. }),
         };
@@ -150,12 +169,13 @@ impl Session {
         &self.host
     }
 
-    fn send(&mut self, what: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), Trouble> {
-        let sent = match &mut self.asks {
-            Some(asks) => what(asks),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        };
-        sent.map_err(|error| self.lost(&error))
+    /// What else the conductor of many hosts has to say to this one.
+    pub(crate) fn mouth(&self) -> Mouth {
+        self.mouth.clone()
+    }
+
+    fn send(&self, what: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), Trouble> {
+        self.mouth.speak(what).map_err(|error| self.lost(&error))
     }
 
     /// `why`, and the last that ssh or the agent said beside the conversation.
@@ -244,7 +264,7 @@ impl Session {
         loop {
             if here.elapsed() >= HERE_EVERY {
                 here = Instant::now();
-                self.ask(&Ask::Here { begun: self.begun })?;
+                self.ask(&Ask::Here)?;
             }
             let next = waiting.take().map_or_else(|| self.said.recv_timeout(GLANCE), Ok);
             match next {
@@ -262,11 +282,6 @@ impl Session {
             }
             match wish() {
                 Wish::GoOn => {}
-                Wish::Begun => {
-                    self.begun = true;
-                    self.ask(&Ask::Here { begun: true })?;
-                }
-                Wish::Pass(wait) => self.ask(&Ask::Pass { wait })?,
                 Wish::Abort | Wish::AbortForAnother if aborted => {}
                 wish @ (Wish::Abort | Wish::AbortForAnother) => {
                     aborted = true;
@@ -274,7 +289,7 @@ impl Session {
                     self.ask(&Ask::Abort { by: by.to_owned(), for_another })?;
                 }
                 Wish::HangUp => {
-                    self.asks = None;
+                    self.mouth.close();
                     return Err(self.lost(&"you left"));
                 }
             }
@@ -285,6 +300,7 @@ impl Session {
         match said {
             Say::Began { id, plan } => heard(Heard::Began(id, plan)),
             Say::Progress { progress } => heard(Heard::Progress(progress)),
+            Say::Precommitted => heard(Heard::Precommitted),
             Say::Output { from, error, text } => heard(Heard::Output { from, error, text }),
             Say::Ended { deployment } => return Ok(Some(End::Deployment(Box::new(deployment)))),
             Say::Exited { code } => return Ok(Some(End::Exited(code))),
@@ -303,7 +319,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // An agent that has nothing to do ends when its pipe does; one that has is not waited for. Nor is ssh, which
         // ends a round trip later: nobody needs that it has.
-        self.asks = None;
+        self.mouth.close();
         if self.is_remote {
             return;
         }

@@ -64,7 +64,7 @@ pub fn run(
 ) -> io::Result<()> {
     // A terminal's Ctrl-C is for the operator, who tells us; a hang-up is a lost link.
     pintail_os::process::leave_session();
-    let ending = signals::on_ending_without_terminal()?;
+    let ending = signals::on_ending_without_terminal(leave_with_machine)?;
     let root = canonical(&std::path::absolute(root)?);
     let layout = Layout::new(root);
     let (sender, asked) = sync_channel(READ_AHEAD);
@@ -164,7 +164,7 @@ impl Agent<'_> {
             Ask::Attach => watch::attach(self),
             Ask::Abort { by, .. } => self.abort(&by),
             // They belong to an operation that has ended meanwhile.
-            Ask::Data { .. } | Ask::DataEnd | Ask::Here { .. } | Ask::Pass { .. } => Ok(()),
+            Ask::Data { .. } | Ask::DataEnd | Ask::Here | Ask::Precommit | Ask::Pass { .. } => Ok(()),
             Ask::Maintenance { on, long, by } => self.maintenance(on, long, &by),
             Ask::Settings { changes } => self.settings(&changes),
             Ask::Run { argv } => self.run(&argv),
@@ -318,15 +318,15 @@ struct Operator<'a> {
     stop: Option<String>,
     /// The waits that it need not wait any more.
     given: Vec<Wait>,
-    /// Some host of the target was told to make the release visible.
-    begun: bool,
+    /// It goes on where its operator is lost, and the operator knows.
+    precommitted: bool,
     /// When it was last heard.
     heard: Instant,
 }
 
 impl<'a> Operator<'a> {
     fn new(agent: &'a Agent<'a>, id: u64, lost: Lost) -> Self {
-        Self { agent, id, lost, stop: None, given: Vec::new(), begun: false, heard: Instant::now() }
+        Self { agent, id, lost, stop: None, given: Vec::new(), precommitted: false, heard: Instant::now() }
     }
 
     /// Understands one of the things that an operator says while an operation runs.
@@ -338,19 +338,24 @@ impl<'a> Operator<'a> {
             }
             Ok(Ask::Abort { by, .. }) => self.stop = Some(format!("{by} wished it undone")),
             Ok(Ask::Pass { wait }) => self.given.push(wait),
-            Ok(Ask::Here { begun }) => self.begun |= begun,
+            Ok(Ask::Precommit) => {
+                self.precommitted = true;
+                self.agent.say(&Say::Precommitted);
+            }
             _ => {}
         }
     }
 
-    /// Hears what the operator said meanwhile.
-    fn listen(&mut self) {
+    /// Hears what the operator said meanwhile, and waits as long as `within` for it to say anything.
+    fn listen(&mut self, within: Duration) {
+        let mut patience = within;
         loop {
-            let next = self.agent.link.borrow().asked.try_recv();
+            let next = self.agent.link.borrow().asked.recv_timeout(patience);
+            patience = Duration::ZERO;
             match next {
                 Ok(Ok(frame)) => self.understand(&frame),
-                Err(TryRecvError::Empty) => return,
-                Ok(Err(_)) | Err(TryRecvError::Disconnected) => {
+                Err(RecvTimeoutError::Timeout) => return,
+                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
                     self.agent.link.borrow_mut().lost = true;
                     return;
                 }
@@ -361,16 +366,11 @@ impl<'a> Operator<'a> {
     /// Whether the operation shall go back, by what was heard so far and what others wish.
     fn decide(&mut self) -> Option<String> {
         if self.stop.is_none() && self.agent.ending.is_set() {
-            if pintail_os::program::machine_is_stopping() {
-                // Going back would start old processes that the machine then waits for, 90 s under systemd. This is no
-                // other than a crash, which the next command clears up.
-                std::process::exit(i32::from(STOPPED_WITH_MACHINE));
-            }
             self.stop = Some("the agent was told to end".to_owned());
         }
-        // Once it was said that all hosts got there, others may have recorded the release: no way back alone.
-        let confirmed = self.given.contains(&Wait::Confirm);
-        if self.stop.is_none() && self.lost == Lost::Revert && !confirmed && self.agent.link.borrow().lost {
+        // Once it was said that all hosts get there, others may have recorded the release: no way back alone.
+        let decided = self.precommitted || self.given.contains(&Wait::Confirm);
+        if self.stop.is_none() && self.lost == Lost::Revert && !decided && self.agent.link.borrow().lost {
             self.stop = Some("its operator is gone, and the target's policy is to go back".to_owned());
         }
         if self.stop.is_none() {
@@ -381,8 +381,20 @@ impl<'a> Operator<'a> {
     }
 }
 
+/// Ends this process where the machine is on its way down: going back would start old processes that the machine then
+/// waits for, 90 s under systemd. This is no other than a crash, which the next command clears up.
+fn leave_with_machine() {
+    if pintail_os::program::machine_is_stopping() {
+        std::process::exit(i32::from(STOPPED_WITH_MACHINE));
+    }
+}
+
 impl Ear for Operator<'_> {
     fn progress(&mut self, progress: Progress) {
+        // Perhaps a process did not answer because the machine has told it to end before us.
+        if matches!(progress, Progress::Undoing { .. }) {
+            leave_with_machine();
+        }
         self.agent.say(&Say::Progress { progress });
     }
 
@@ -427,19 +439,19 @@ impl Ear for Operator<'_> {
         }
     }
 
-    fn word(&mut self, wait: Wait) -> Word {
-        self.listen();
+    fn word(&mut self, wait: Wait, within: Duration) -> Word {
+        self.listen(within);
         Word {
             given: self.given.contains(&wait),
             left: self.agent.link.borrow().lost,
             silent_for: self.heard.elapsed(),
-            begun: self.begun,
+            precommitted: self.precommitted,
         }
     }
 
     fn interrupt(&mut self) -> Option<String> {
         if self.stop.is_none() {
-            self.listen();
+            self.listen(Duration::ZERO);
         }
         self.decide()
     }

@@ -40,8 +40,9 @@ pub trait Ear {
         from: u64,
         into: &mut dyn io::Write,
     ) -> io::Result<()>;
-    /// What is known of the operator while the operation waits for its word on `wait`.
-    fn word(&mut self, wait: Wait) -> Word;
+    /// What is known of the operator while the operation waits for its word on `wait`; where it says nothing, after
+    /// `within`.
+    fn word(&mut self, wait: Wait, within: Duration) -> Word;
     /// Why the operation shall go back, if it shall: an abort, a signal, an operator who left.
     fn interrupt(&mut self) -> Option<String>;
 }
@@ -55,8 +56,8 @@ pub struct Word {
     pub left: bool,
     /// Since it was last heard.
     pub silent_for: Duration,
-    /// When it was last heard, some host had been told to make the release visible.
-    pub begun: bool,
+    /// It was agreed with the operator that the operation goes on where that is lost.
+    pub precommitted: bool,
 }
 
 /// What steps work with.

@@ -231,8 +231,8 @@ impl Ear for Operator {
         let bytes = if patch.is_some() { &self.0.patch } else { &self.0.artifact };
         into.write_all(&bytes[from as usize..])
     }
-    fn word(&mut self, _: Wait) -> Word {
-        Word { given: true, left: false, silent_for: std::time::Duration::ZERO, begun: true }
+    fn word(&mut self, _: Wait, _: std::time::Duration) -> Word {
+        Word { given: true, left: false, silent_for: std::time::Duration::ZERO, precommitted: true }
     }
     fn interrupt(&mut self) -> Option<String> {
         None

@@ -29,13 +29,20 @@ pub fn on_ending() -> io::Result<Flag> {
     Ok(flag)
 }
 
-/// From now on INT and TERM set the returned flag, and HUP does nothing: for who outlives its terminal.
-pub fn on_ending_without_terminal() -> io::Result<Flag> {
-    let (flag, nothing) = (Flag::default(), Flag::default());
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, flag.0.clone())?;
-    }
-    signal_hook::flag::register(signal_hook::consts::SIGHUP, nothing.0)?;
+/// From now on INT and TERM set the returned flag, once `first` was done beside the work; and HUP does nothing: for who
+/// outlives its terminal.
+pub fn on_ending_without_terminal(first: fn()) -> io::Result<Flag> {
+    let flag = Flag::default();
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Flag::default().0)?;
+    let mut endings =
+        signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
+    let set = flag.clone();
+    std::thread::spawn(move || {
+        for _ in endings.forever() {
+            first();
+            set.set();
+        }
+    });
     Ok(flag)
 }
 

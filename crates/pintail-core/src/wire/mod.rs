@@ -54,10 +54,10 @@ pub enum Ask {
     /// Tell of the operation that runs, as if it were ours.
     Attach,
     /// The operator is there. Said every few seconds while an operation runs: a link can die without a word.
-    Here {
-        /// Whether a host of the target has been told to make the release visible.
-        begun: bool,
-    },
+    Here,
+    /// From here on the operation goes on, not back, where its operator is lost: the other hosts have been told the
+    /// same, and nobody is told to go on before all have answered with [`Say::Precommitted`].
+    Precommit,
     /// The operation may go on behind a step at which it waits.
     Pass {
         /// Which.
@@ -208,6 +208,8 @@ pub enum Say {
         /// Its exit code, 128 + signal where it was killed.
         code: i32,
     },
+    /// To [`Ask::Precommit`].
+    Precommitted,
     /// It was done.
     Done {
         /// One line about it.

@@ -1,6 +1,6 @@
 //! Courses of a deployment, as tables: what was heard, and what was told.
 
-use super::Heard::{At, Begun, Ended, GoingBack, Lost};
+use super::Heard::{At, Begun, Behind, Ended, GoingBack, Gone, Lost, Precommitted};
 use super::*;
 use pintail_core::wire::Wait::{Confirm, Turn};
 use proptest::prelude::*;
@@ -29,14 +29,24 @@ fn three(waves: &[usize], max_failed: u32, finishes: bool) -> March {
     march
 }
 
-/// All three wait for their turn.
+const PRECOMMIT: [(usize, Order); 3] = [(0, Order::Precommit), (1, Order::Precommit), (2, Order::Precommit)];
+const CONFIRM: [(usize, Order); 3] = [(0, PASS_CONFIRM), (1, PASS_CONFIRM), (2, PASS_CONFIRM)];
+
+/// All three are prepared, and the first wave has got its turn.
 fn prepared(waves: &[usize], max_failed: u32, finishes: bool) -> March {
-    let all = [(0, Order::Begun), (1, Order::Begun), (2, Order::Begun)];
-    let turn: Vec<(usize, Order)> =
-        all.into_iter().chain((0..waves[0]).map(|host| (host, PASS_TURN))).collect();
+    let turn: Vec<(usize, Order)> = (0..waves[0]).map(|host| (host, PASS_TURN)).collect();
+    let march = course(three(waves, max_failed, finishes), &[(2, At(Turn), &[]), (0, At(Turn), &[])]);
+    if !finishes {
+        return course(march, &[(1, At(Turn), &turn)]);
+    }
     course(
-        three(waves, max_failed, finishes),
-        &[(2, At(Turn), &[]), (0, At(Turn), &[]), (1, At(Turn), &turn)],
+        march,
+        &[
+            (1, At(Turn), &PRECOMMIT),
+            (1, Precommitted, &[]),
+            (2, Precommitted, &[]),
+            (0, Precommitted, &turn),
+        ],
     )
 }
 
@@ -47,7 +57,7 @@ fn waves_and_then_all_are_confirmed() {
         &[
             (0, At(Confirm), &[(1, PASS_TURN), (2, PASS_TURN)]),
             (2, At(Confirm), &[]),
-            (1, At(Confirm), &[(0, PASS_CONFIRM), (1, PASS_CONFIRM), (2, PASS_CONFIRM)]),
+            (1, At(Confirm), &CONFIRM),
             (1, Ended(true), &[]),
             (0, Ended(true), &[]),
             (2, Ended(true), &[]),
@@ -108,6 +118,16 @@ fn a_lost_host_is_expected_to_do_as_its_policy_says() {
         prepared(&[3], 0, true),
         &[(0, At(Confirm), &[]), (2, Lost, &[]), (1, At(Confirm), &[(0, PASS_CONFIRM), (1, PASS_CONFIRM)])],
     );
+    // Found again, it tells that it went back after all: so the others do.
+    course(
+        prepared(&[3], 0, true),
+        &[
+            (0, At(Confirm), &[]),
+            (2, Lost, &[]),
+            (2, Begun, &[]),
+            (2, GoingBack, &[(0, Order::Abort), (1, Order::Abort)]),
+        ],
+    );
     // It goes back by itself, so the others do.
     course(
         prepared(&[3], 0, false),
@@ -118,13 +138,65 @@ fn a_lost_host_is_expected_to_do_as_its_policy_says() {
 }
 
 #[test]
+fn nobody_gets_a_turn_before_all_agree_to_go_on() {
+    let asked = || {
+        course(
+            three(&[3], 2, true),
+            &[
+                (2, At(Turn), &[]),
+                (0, At(Turn), &[]),
+                (1, At(Turn), &PRECOMMIT),
+                (0, Precommitted, &[]),
+                (1, Precommitted, &[]),
+                // Without an answer: nobody knows what it does.
+                (2, Lost, &[]),
+            ],
+        )
+    };
+    let back = [(0, Order::Abort), (1, Order::Abort)];
+    // It can't be asked again, and nothing is visible yet, whatever is allowed behind the first turn.
+    course(asked(), &[(2, Gone, &back)]);
+    course(asked(), &[(2, GoingBack, &back)]);
+    // Found again, it has gone on alone: then it had agreed.
+    course(
+        asked(),
+        &[(2, Begun, &[]), (2, At(Turn), &[]), (2, Behind(Turn), &[(0, PASS_TURN), (1, PASS_TURN)])],
+    );
+}
+
+#[test]
+fn where_lost_hosts_go_back_nobody_is_confirmed_before_all_agree_to_stay() {
+    let asked = || {
+        course(
+            prepared(&[3], 0, false),
+            &[
+                (0, At(Confirm), &[]),
+                (2, At(Confirm), &[]),
+                (1, At(Confirm), &PRECOMMIT),
+                (1, Precommitted, &[]),
+            ],
+        )
+    };
+    course(asked(), &[(0, Precommitted, &[]), (2, Precommitted, &CONFIRM)]);
+    course(
+        asked(),
+        &[(0, Precommitted, &[]), (2, Lost, &[]), (2, GoingBack, &[(0, Order::Abort), (1, Order::Abort)])],
+    );
+    course(
+        asked(),
+        &[
+            (0, Precommitted, &[]),
+            (2, Lost, &[]),
+            (2, Behind(Confirm), &[(0, PASS_CONFIRM), (1, PASS_CONFIRM)]),
+        ],
+    );
+}
+
+#[test]
 fn a_single_host_needs_no_turn() {
     let mut march = March::new(&["a"], &[1], 0, true);
     march.begin();
-    course(
-        march,
-        &[(0, Begun, &[]), (0, At(Confirm), &[(0, Order::Begun), (0, PASS_CONFIRM)]), (0, Ended(true), &[])],
-    );
+    course(march, &[(0, Begun, &[]), (0, At(Confirm), &[(0, PASS_CONFIRM)]), (0, Ended(true), &[])]);
     let mut march = March::new(&["a"], &[1], 0, true);
     march.begin();
     assert!(course(march, &[(0, Begun, &[]), (0, Ended(true), &[])]).is_over());
@@ -164,12 +236,17 @@ proptest! {
         // How far each is: 0 idle, 1 started, 2 begun, 3 at turn, 4 passed, 5 at confirm, 6 confirmed, 9 over.
         let mut far = vec![0; hosts];
         let (mut turns, mut confirmed, mut aborted) = (0, 0, 0);
+        let (mut asked, mut agreed) = (vec![false; hosts], vec![false; hosts]);
         let mut orders = march.begin();
         for (host, chance) in chances {
             for (host, order) in orders.drain(..) {
                 match order {
                     Order::Start => { prop_assert_eq!(far[host], 0); far[host] = 1; }
-                    Order::Begun => {}
+                    Order::Precommit => {
+                        let at = if finishes { 3 } else { 5 };
+                        prop_assert_eq!(far[host], at);
+                        asked[host] = true;
+                    }
                     Order::Pass(Turn) => { prop_assert_eq!(far[host], 3); far[host] = 4; turns += 1; }
                     Order::Pass(Confirm) => { prop_assert_eq!(far[host], 5); far[host] = 6; confirmed += 1; }
                     Order::Abort => { prop_assert!((1..=6).contains(&far[host])); aborted += 1; }
@@ -182,6 +259,7 @@ proptest! {
                 (_, 0) => { far[host] = 9; Heard::Lost }
                 (_, 1) => { far[host] = 9; Heard::Ended(false) }
                 (1, _) => { far[host] = 2; Heard::Begun }
+                (_, 2) if asked[host] && !agreed[host] => { agreed[host] = true; Heard::Precommitted }
                 (2, _) => { far[host] = 3; Heard::At(Turn) }
                 (4, _) => { far[host] = 5; Heard::At(Confirm) }
                 (6, _) => { far[host] = 9; Heard::Ended(true) }
@@ -191,6 +269,10 @@ proptest! {
             orders = march.heard(host, heard);
             if before == 0 && orders.iter().any(|(_, order)| *order == PASS_TURN) {
                 prop_assert!(far.iter().all(|far| *far >= 3));
+                prop_assert!(!finishes || hosts == 1 || agreed.iter().all(|agreed| *agreed));
+            }
+            if confirmed == 0 && !finishes && hosts > 1 && orders.iter().any(|(_, order)| *order == PASS_CONFIRM) {
+                prop_assert!((0..hosts).all(|host| far[host] == 9 || agreed[host]));
             }
         }
     }

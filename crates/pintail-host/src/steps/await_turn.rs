@@ -4,15 +4,14 @@
 use super::confirm::wait;
 use crate::hands::Hands;
 use crate::trouble::fail;
-use pintail_core::plan::Lost;
 use pintail_core::wire::Wait;
 use pintail_saga::Failure;
 
 pub(super) fn act(hands: &Hands<'_>, silence_ms: u64) -> Result<(), Failure> {
     match wait(hands, Wait::Turn, silence_ms)? {
         None => Ok(()),
-        // Others are on their way to the new release by now, and will go on by themselves as well.
-        Some(parted) if parted.begun && hands.plan.lost_operator == Lost::Finish => Ok(()),
+        // All hosts are prepared, and those who have lost the operator as well go on by themselves.
+        Some(parted) if parted.precommitted => Ok(()),
         Some(parted) => fail(
             "cannot tell whether the other hosts are prepared",
             format!("{}, and nothing is visible yet", parted.how),

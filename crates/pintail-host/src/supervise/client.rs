@@ -306,6 +306,10 @@ impl Supervisor {
     }
 
     fn begin(&self, program: &Path) -> Result<Child, SupervisorError> {
+        // It was told to end like the one that is missed, and would never hear of it: the machine would wait for it.
+        if pintail_os::program::machine_is_stopping() {
+            return Err(self.unreachable(&io::Error::other("it has ended, and this machine is going down")));
+        }
         let made = self.place.make_folders();
         made.and_then(|()| face::start(program, "supervise", &self.place))
             .map_err(|error| self.not_started(&error.to_string()))

@@ -333,7 +333,8 @@ fn is_up(place: &Path) -> bool {
 /// runsv forgets that it is to run `finish`, and its status says for ever that it will.
 fn kill(place: &Path) -> Result<(), Refusal> {
     let leader = Life::load(place).and_then(|life| life.process());
-    let known = leader.filter(|leader| process::identity(leader.pid) == Some(*leader)).map(|leader| leader.pid);
+    let known =
+        leader.filter(|leader| process::identity(leader.pid) == Some(*leader)).map(|leader| leader.pid);
     // It may be one that wrote no name yet.
     let Some(pid) = known.or_else(|| scanned::look(place)?.pid) else { return Ok(()) };
     let killed = process::signal_group(pid, Signal::KILL).and(process::signal(pid, Signal::KILL));

@@ -146,6 +146,8 @@ impl Watcher {
             Heard::Began(_, plan) => self.follow(&plan, host),
             Heard::Progress(progress) if self.json => self.event(host, What::Progress(&progress)),
             Heard::Progress(progress) => self.tell(host, &progress),
+            // Between the operator and its hosts.
+            Heard::Precommitted => {}
             Heard::Output { from, error, text } if self.json => {
                 self.event(host, What::Output { from: &from, error, text: &text })
             }
