@@ -120,15 +120,16 @@ pub fn several(of: usize, troubles: &[Trouble]) -> Trouble {
 /// # Errors
 /// One of them can't be brought there; nothing was changed anywhere.
 pub fn plan(desired: Desired<'_>, hosts: &[Host]) -> Result<Plan, Trouble> {
-    let part = |host: &Host| {
-        let plan = plan::make(desired, &host.observed)?;
+    let observed: Vec<&Observed> = hosts.iter().map(|host| &host.observed).collect();
+    let part = |(host, plan): (&Host, _)| {
         let live = host.observed.current.release().cloned();
-        Ok(HostPart { host: host.session.host().to_owned(), plan, live })
+        HostPart { host: host.session.host().to_owned(), plan, live }
     };
+    let plans = plan::make_all(desired, &observed)?;
     Ok(Plan {
         format: plan::FORMAT,
         app: desired.config.name.clone(),
         target: desired.target.name.clone(),
-        hosts: hosts.iter().map(part).collect::<Result<_, Trouble>>()?,
+        hosts: hosts.iter().zip(plans).map(part).collect(),
     })
 }

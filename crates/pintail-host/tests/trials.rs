@@ -180,7 +180,12 @@ impl Host {
             },
             Step::FreshCache { release: release.clone(), paths: vec![path("cache"), path("tmp/cache")] },
             Step::Environment { required: vec!["SECRET".into()] },
-            Step::Prepare { release: release.clone(), line: "echo $SECRET > made".into(), within_ms: 10_000 },
+            Step::Prepare {
+                release: release.clone(),
+                line: "echo $SECRET > made".into(),
+                within_ms: 10_000,
+                once: false,
+            },
             Step::Seal { release: release.clone() },
             Step::Publish { release: release.clone(), from: path("static"), to: "docroot".into() },
             Step::MaintenanceOn,

@@ -36,6 +36,8 @@ pub struct PrepareCommand {
     pub run: String,
     /// How long it may take; default 15 minutes.
     pub within: Duration,
+    /// Run on one host of a target only, the first that is deployed to; default on each.
+    pub once: bool,
 }
 
 /// One entry of `host.publish`.
@@ -217,12 +219,13 @@ fn link(node: Node<'_>, linked: &mut Vec<TreePath>) -> Option<TreePath> {
 
 fn prepare(node: Node<'_>) -> Option<PrepareCommand> {
     if node.is_string() {
-        return Some(PrepareCommand { run: node.text()?.to_owned(), within: PREPARE_WITHIN });
+        return Some(PrepareCommand { run: node.text()?.to_owned(), within: PREPARE_WITHIN, once: false });
     }
     let walk = node.table(&places::PREPARE)?;
     let run = walk.required("run", "\"npm ci\"").and_then(|node| node.text().map(str::to_owned));
     let within = walk.or("within", PREPARE_WITHIN, |node| node.duration(duration::SOME));
-    Some(PrepareCommand { run: run?, within })
+    let once = walk.or("once", false, |node| node.flag());
+    Some(PrepareCommand { run: run?, within, once })
 }
 
 fn publish(node: Node<'_>, published: &mut Vec<PathBuf>) -> Option<Publish> {

@@ -30,7 +30,7 @@ places! {
     HOST "[host]" [
         "root", "shared", "cache", "keep", "prepare", "supervisor", "services", "publish", "env_required",
     ];
-    PREPARE "host.prepare" ["run", "within"];
+    PREPARE "host.prepare" ["run", "within", "once"];
     PUBLISH "host.publish" ["from", "to"];
     PROCESS "[processes.NAME]" [
         "run", "protocol", "listen", "socket", "instances", "change", "health", "settle", "stop_timeout", "drain",

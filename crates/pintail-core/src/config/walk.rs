@@ -37,6 +37,7 @@ pub(super) struct Node<'a> {
 enum Shape<'a> {
     String(&'a str),
     Integer(i64),
+    Flag(bool),
     /// Of a type that no key has.
     Other(&'static str),
     List(&'a toml_edit::Array),
@@ -186,6 +187,14 @@ impl<'a> Node<'a> {
         fitting
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Option<bool> {
+        match self.shape {
+            Shape::Flag(flag) => Some(flag),
+            _ => self.must_be("true or false"),
+        }
+    }
+
     /// A duration in this range.
     pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         if let Shape::Integer(number) = self.shape {
@@ -253,6 +262,8 @@ impl<'a> Node<'a> {
             ("a list", Shape::Headed(_)) => complaint.meant(format!("[[{}]]", self.path)),
             ("a list", Shape::String(text)) => complaint.meant(format!("[{:?}]", text)),
             ("an integer", Shape::String(text)) if text.parse::<i64>().is_ok() => complaint.meant(text),
+            ("true or false", Shape::String("true" | "yes")) => complaint.meant("true"),
+            ("true or false", Shape::String("false" | "no")) => complaint.meant("false"),
             _ => complaint,
         });
         None
@@ -301,7 +312,7 @@ impl<'a> Shape<'a> {
             Value::String(text) => Shape::String(text.value()),
             Value::Integer(number) => Shape::Integer(*number.value()),
             Value::Float(_) => Shape::Other("a number with a point"),
-            Value::Boolean(_) => Shape::Other("true or false"),
+            Value::Boolean(flag) => Shape::Flag(*flag.value()),
             Value::Datetime(_) => Shape::Other("a date"),
             Value::Array(array) => Shape::List(array),
             Value::InlineTable(table) => Shape::Inline(table),
@@ -319,6 +330,7 @@ impl<'a> Shape<'a> {
         match self {
             Shape::String(_) => "a string",
             Shape::Integer(_) => "an integer",
+            Shape::Flag(_) => "true or false",
             Shape::Other(name) => name,
             Shape::List(_) => "a list",
             Shape::Tables(_) => "a list of tables",

@@ -51,15 +51,28 @@ pub fn supervisor(config: &Config, root: &Path) -> Supervisor {
     }
 }
 
-/// What the host must do to be as desired: `None` when it already is.
+/// What each of a target's hosts must do to be as desired: `None` when it already is.
+///
+/// What is run once for all is run by the first of them, but where the release is proven on any: then it was run.
 ///
 /// # Errors
-/// A [`Refusal`] when it can't be brought there from where it is.
-pub fn make(desired: Desired<'_>, observed: &Observed) -> Result<Option<HostPlan>, Refusal> {
+/// A [`Refusal`] when one can't be brought there from where it is.
+pub fn make_all(desired: Desired<'_>, hosts: &[&Observed]) -> Result<Vec<Option<HostPlan>>, Refusal> {
+    let proven = match desired.wish {
+        Wish::Release(release) => hosts.iter().any(|host| is_proven(&release.name, host)),
+        Wish::Back(_) => true,
+    };
+    let plan = |(number, host): (usize, &&Observed)| make(desired, host, number == 0 && !proven);
+    hosts.iter().enumerate().map(plan).collect()
+}
+
+/// What the host must do; `leads` where it also runs what is run once for all hosts.
+fn make(desired: Desired<'_>, observed: &Observed, leads: bool) -> Result<Option<HostPlan>, Refusal> {
     same_app(desired.config, observed)?;
     let live = live(observed)?;
     let (release, kind) = goal(desired.wish, &desired.target.name, observed, live)?;
-    let maker = Maker { desired, observed, release: &release, layout: Layout::new(&observed.root) };
+    let layout = Layout::new(&observed.root);
+    let maker = Maker { desired, observed, release: &release, leads, layout };
     maker.settings_are_readable()?;
     let wanted = maker.services();
     maker.sockets_fit(&wanted)?;
@@ -105,7 +118,14 @@ struct Maker<'a> {
     desired: Desired<'a>,
     observed: &'a Observed,
     release: &'a Release,
+    /// Whether this host runs what is run once for all.
+    leads: bool,
     layout: Layout,
+}
+
+/// Whether the release is there and was live and healthy before: nothing in it is to be made again.
+fn is_proven(release: &ReleaseName, host: &Observed) -> bool {
+    host.releases.contains(release) && was_good(release, &host.deployments)
 }
 
 /// A new service beside the old one of the same process.
@@ -329,7 +349,7 @@ impl<'a> Maker<'a> {
     }
 
     fn room(&self, kind: Kind) -> Result<(), Refusal> {
-        if kind != Kind::Deploy || self.is_proven() {
+        if kind != Kind::Deploy || is_proven(&self.release.name, self.observed) {
             return Ok(());
         }
         let travels = self.patch().map_or(self.release.packed_bytes, |patch| patch.bytes);
@@ -425,18 +445,12 @@ impl<'a> Maker<'a> {
         self.is_one_of_many() || self.desired.target.lost_operator == LostOperator::Revert
     }
 
-    /// Whether the release is there and was live and healthy before: nothing in it is to be made again.
-    fn is_proven(&self) -> bool {
-        let release = &self.release.name;
-        self.observed.releases.contains(release) && was_good(release, &self.observed.deployments)
-    }
-
     /// What happens before anything is visible.
     fn prepare(&self, kind: Kind) -> Vec<Step> {
         let release = &self.release.name;
         let host = &self.desired.config.host;
         let mut steps = Vec::new();
-        let fresh = kind == Kind::Deploy && !self.is_proven();
+        let fresh = kind == Kind::Deploy && !is_proven(release, self.observed);
         if fresh {
             let Release { digest, packed_bytes, unpacked_bytes, .. } = self.release.clone();
             steps.push(Step::Deliver { digest, packed_bytes, patch: self.patch().cloned() });
@@ -450,10 +464,12 @@ impl<'a> Maker<'a> {
         }
         steps.push(Step::Environment { required: host.env_required.clone() });
         if fresh {
-            steps.extend(host.prepare.iter().map(|command| Step::Prepare {
+            let here = host.prepare.iter().filter(|command| self.leads || !command.once);
+            steps.extend(here.map(|command| Step::Prepare {
                 release: release.clone(),
                 line: command.run.clone(),
                 within_ms: ms(command.within),
+                once: command.once && self.is_one_of_many(),
             }));
             steps.push(Step::Seal { release: release.clone() });
         }

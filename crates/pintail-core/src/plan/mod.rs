@@ -8,7 +8,7 @@ pub mod shell;
 mod told;
 
 pub use goal::{Refusal, Wish, release_of};
-pub use make::{Desired, make, supervisor};
+pub use make::{Desired, make_all, supervisor};
 pub use service::{Address, Pass, Probe, Service, Socket, Speaks, Supervisor, VersionAt};
 pub(crate) use shell::word as quoted;
 pub use told::bytes as bytes_told;
@@ -155,6 +155,9 @@ pub enum Step {
         line: String,
         /// Milliseconds it may take.
         within_ms: u64,
+        /// It is run for all hosts of the target, on this one only.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        once: bool,
     },
     /// Take the write permission from the release: from here on nobody changes it by mistake.
     Seal {

@@ -117,7 +117,8 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
 }
 
 fn planned(config: &Config, wish: &Wish, host: &Observed) -> Result<Option<HostPlan>, Refusal> {
-    make(Desired { config, target: &config.targets[0], wish, patches: &[] }, host)
+    make_all(Desired { config, target: &config.targets[0], wish, patches: &[] }, &[host])
+        .map(|mut plans| plans.remove(0))
 }
 
 #[track_caller]
@@ -175,6 +176,32 @@ fn another_supervisor_takes_over_beside_the_old_one_but_for_a_port() {
     let tcp = WEB.replace("health", "listen = \"127.0.0.1:8989\"\nhealth");
     let host = after(&deploy(&under("systemd", &tcp), "1.0", &bare()), &bare());
     assert_snapshot!(told(&deploy(&under("daemontools", &tcp), "1.1", &host)));
+}
+
+#[test]
+fn what_is_run_once_is_run_by_the_first_host_unless_the_release_is_proven_somewhere() {
+    let both = BASE.replace("\"local\"", "\"a\", \"b\"");
+    let config =
+        config(&both.replace("\"make deps\"", "\"make deps\", { run = \"make known\", once = true }"));
+    let wish = Wish::Release(release("1.0"));
+    let lines = |hosts: &[&Observed]| {
+        let desired = Desired { config: &config, target: &config.targets[0], wish: &wish, patches: &[] };
+        let line = |step: &Step| matches!(step, Step::Prepare { .. }).then(|| step.told());
+        let of =
+            |plan: Option<HostPlan>| plan.map(|plan| plan.steps.iter().filter_map(line).collect::<Vec<_>>());
+        make_all(desired, hosts).unwrap().into_iter().map(of).collect::<Vec<_>>()
+    };
+    let (here, all) = ("`make deps`".to_owned(), "`make known`, once for all hosts".to_owned());
+    let bare = bare();
+    assert_eq!(lines(&[&bare, &bare]), [Some(vec![here.clone(), all]), Some(vec![here.clone()])]);
+    // One host has it live, and the other is caught up.
+    let first = make_all(
+        Desired { config: &config, target: &config.targets[0], wish: &wish, patches: &[] },
+        &[&bare, &bare],
+    );
+    let live = after(first.unwrap()[0].as_ref().unwrap(), &bare);
+    assert_eq!(lines(&[&live, &bare]), [None, Some(vec![here.clone()])]);
+    assert_eq!(lines(&[&bare, &live]), [Some(vec![here]), None]);
 }
 
 #[test]

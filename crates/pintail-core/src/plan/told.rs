@@ -47,7 +47,8 @@ impl Step {
             Step::Environment { required } => {
                 format!("read this host's settings; needed: {}", required.join(", "))
             }
-            Step::Prepare { line, .. } => format!("`{line}`"),
+            Step::Prepare { line, once: false, .. } => format!("`{line}`"),
+            Step::Prepare { line, once: true, .. } => format!("`{line}`, once for all hosts"),
             Step::Seal { release } => format!("releases/{release} is read-only from here"),
             Step::AwaitTurn { silence_ms } => {
                 format!(

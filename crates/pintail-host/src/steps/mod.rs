@@ -71,7 +71,7 @@ impl Actor for Hands<'_> {
             Step::LinkShared { release, paths } => link_shared::act(self, release, paths),
             Step::FreshCache { release, paths } => fresh_cache::act(self, release, paths),
             Step::Environment { required } => environment::act(self, required),
-            Step::Prepare { release, line, within_ms } => prepare::act(self, release, line, *within_ms),
+            Step::Prepare { release, line, within_ms, .. } => prepare::act(self, release, line, *within_ms),
             Step::Seal { release } => seal::act(self, release),
             Step::AwaitTurn { silence_ms } => await_turn::act(self, *silence_ms),
             Step::Confirm { silence_ms } => confirm::act(self, *silence_ms),

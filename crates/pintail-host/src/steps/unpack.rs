@@ -149,7 +149,8 @@ mod tests {
     fn no_file_is_linked_that_something_may_write() {
         let release: ReleaseName = "1.0-00000000".parse().unwrap();
         let shared = Step::LinkShared { release: release.clone(), paths: vec!["log".parse().unwrap()] };
-        let prepare = Step::Prepare { release: release.clone(), line: "make".into(), within_ms: 1 };
+        let prepare =
+            Step::Prepare { release: release.clone(), line: "make".into(), within_ms: 1, once: false };
         let seal = Step::Seal { release };
         let linked = |steps: &[Step], is_root| {
             let may_link = may_link(steps, is_root);

@@ -60,6 +60,29 @@ fn one_of_two_that_can_not_be_prepared_changes_nothing_anywhere() {
 }
 
 #[test]
+fn what_is_to_be_done_once_is_done_on_one_host_before_anything_is_visible() {
+    let fleet = two();
+    let task = format!("echo $PINTAIL_VERSION >> {0}/tasks; ! test -e {0}/task-fails", fleet.root);
+    let config = fs::read_to_string(fleet.stage.project.join("pintail.toml")).unwrap();
+    fleet.stage.set_config(
+        &config.replace("prepare = [", &format!("prepare = [{{ run = {task:?}, once = true }}, ")),
+    );
+    fleet.deploy("1.0").expect(0);
+    let done = |host: &str| fleet.exec(host, &format!("cat {}/tasks 2> /dev/null || true", fleet.root));
+    assert_eq!((done("web1").as_str(), done("web2").as_str()), ("1.0\n", ""));
+    // It fails: nothing is visible anywhere.
+    fleet.exec("web1", &format!("touch {}/task-fails", fleet.root));
+    let ran = fleet.deploy("2.0");
+    assert!(ran.expect(3).err.contains("failed on `web1` at step `prepare`"), "{}", ran.all());
+    fleet.all_serve("1.0", "the task failed");
+    fleet.exec("web1", &format!("rm {}/task-fails", fleet.root));
+    fleet.deploy("2.0").expect(0);
+    fleet.run(&["rollback", "prod", "--yes"]).expect(0);
+    fleet.deploy("2.0").expect(0);
+    assert_eq!((done("web1").as_str(), done("web2").as_str()), ("1.0\n2.0\n2.0\n", ""));
+}
+
+#[test]
 fn one_of_two_that_is_ill_takes_the_switched_one_back() {
     let fleet = two();
     fleet.deploy("1.0").expect(0);
