@@ -214,7 +214,8 @@ impl Line<'_> {
             return self.tell(Told::Ended(Ended::NotBegun));
         }
         let by = &errand.operator.by;
-        let ask = Ask::Execute { plan: Box::new(plan.clone()), by: by.clone(), trial: errand.trial };
+        let ask =
+            Ask::Execute { plan: Box::new(plan.clone()), by: by.clone(), trial: errand.trial, ahead: None };
         let mut heard = |heard| self.tell(Told::Heard(heard));
         let end = host.session.follow(&ask, errand.artifact, &mut heard, &mut || self.wish(), by);
         let ended = match end {

@@ -2,6 +2,7 @@
 
 mod bring;
 
+use self::bring::ahead;
 use crate::transport::{Said, Transport};
 use pintail_core::history::Deployment;
 use pintail_core::observed::Observed;
@@ -34,6 +35,8 @@ pub struct Session {
     complaints: Said,
     /// The last trouble was the host's own refusal.
     refused: bool,
+    /// It tells what the host is without being asked.
+    is_observing: bool,
     is_remote: bool,
 }
 
@@ -121,12 +124,19 @@ pub enum Wish {
 }
 
 impl Session {
-    /// Connects to the agent for `root` over `transport`; `host` is what the host is called.
+    /// Connects to the agent for `root` over `transport`; `host` is what the host is called. With `observe`, the
+    /// first answer to [`Session::observe`] is on its way already.
     ///
     /// # Errors
     /// It can't be started, says nothing in time, or speaks another format.
-    pub fn connect(host: &str, transport: &Transport, root: &Path, pintail: &str) -> Result<Self, Trouble> {
-        let pipe = transport.open(root)?;
+    pub fn connect(
+        host: &str,
+        transport: &Transport,
+        root: &Path,
+        pintail: &str,
+        observe: bool,
+    ) -> Result<Self, Trouble> {
+        let pipe = transport.open(root, observe)?;
         let cannot = || format!("cannot talk to the agent on `{host}`");
         let (sender, said) = sync_channel(READ_AHEAD);
         let (greeting, greeted) = sync_channel(1);
@@ -148,6 +158,7 @@ impl Session {
             agent: pipe.child,
             complaints: pipe.said,
             refused: false,
+            is_observing: observe,
             is_remote: matches!(transport, Transport::Ssh { .. }),
         };
         let hello = match greeted.recv_timeout(ANSWER_WITHIN) {
@@ -199,6 +210,10 @@ impl Session {
     /// The answer to a question that takes no time.
     fn answer(&mut self, ask: &Ask) -> Result<Say, Trouble> {
         self.ask(ask)?;
+        self.answered()
+    }
+
+    fn answered(&mut self) -> Result<Say, Trouble> {
         match self.said.recv_timeout(ANSWER_WITHIN) {
             Ok(Ok(Say::Refused { trouble })) => Err(trouble),
             Ok(Ok(said)) => Ok(said),
@@ -213,7 +228,11 @@ impl Session {
     /// # Errors
     /// It can't tell, or is gone.
     pub fn observe(&mut self) -> Result<Observed, Trouble> {
-        match self.answer(&Ask::Observe)? {
+        let answer = match std::mem::take(&mut self.is_observing) {
+            true => self.answered(),
+            false => self.answer(&Ask::Observe),
+        };
+        match answer? {
             Say::Observed { observed } => Ok(*observed),
             other => Err(self.lost(&format!("it answered {other:?}"))),
         }
@@ -232,7 +251,8 @@ impl Session {
 
     /// Asks for something that takes its time, and hears of it until it ends.
     ///
-    /// `artifact` is where the bytes are that the host may lack. `wish` is asked all the while.
+    /// `artifact` is where the bytes are that the host may lack; a small patch for `ask` goes ahead. `wish` is asked all
+    /// the while.
     ///
     /// # Errors
     /// [`Broken`].
@@ -257,7 +277,14 @@ impl Session {
         wish: &mut dyn FnMut() -> Wish,
         by: &str,
     ) -> Result<End, Trouble> {
-        self.ask(ask)?;
+        let asked = match ahead(ask, artifact) {
+            Some((ask, bytes)) => self.send(|out| {
+                frame::send(out, &ask)?;
+                frame::send_data(out, &bytes)
+            }),
+            None => self.ask(ask),
+        };
+        asked?;
         let mut aborted = false;
         let mut waiting = None;
         let mut here = Instant::now();

@@ -28,7 +28,13 @@ pub(crate) fn client() -> OsString {
 ///
 /// # Errors
 /// This program can't be read.
-pub(crate) fn command(client: &OsString, address: &str, image: &Image, root: &Path) -> io::Result<Program> {
+pub(crate) fn command(
+    client: &OsString,
+    address: &str,
+    image: &Image,
+    root: &Path,
+    observe: bool,
+) -> io::Result<Program> {
     let mut options = vec![
         "-T",
         "-oRemoteCommand=none",
@@ -43,18 +49,19 @@ pub(crate) fn command(client: &OsString, address: &str, image: &Image, root: &Pa
     }
     // ssh may ask at the terminal, so it stays in our group; but Ctrl-C there is for us, who tell the host.
     let program = Program::shell(r#"trap "" INT QUIT HUP; exec "$@""#).args(["sh"]).args([client]);
-    Ok(program.args(options).args(["--", address]).args([there(image, root)?]).in_our_group())
+    Ok(program.args(options).args(["--", address]).args([there(image, root, observe)?]).in_our_group())
 }
 
 /// What the login shell on the host is given: one word for `sh -c`, so that it may be any shell.
-fn there(image: &Image, root: &Path) -> io::Result<String> {
+fn there(image: &Image, root: &Path, observe: bool) -> io::Result<String> {
     let (seat, digest) = (image.seat()?, image.digest()?);
     let root = shell::word(&root.display().to_string());
     let script = format!(
         "if [ ! -x {seat} ]; then echo pintail wants `uname -sm`; umask 022; \
          mkdir -p {folder} && read n && head -c $n | gzip -dc > {seat}.$$ && chmod 755 {seat}.$$ && \
          ./{seat}.$$ seat {digest} {seat} || {{ rm -f {seat}.$$; exit 1; }}; fi; \
-         echo pintail here; exec {seat} agent --root {root}",
+         echo pintail here; exec {seat} agent --root {root}{observe}",
+        observe = if observe { " --observe" } else { "" },
         folder = seat.rsplit_once('/').map_or(".", |(folder, _)| folder),
     );
     Ok(format!("sh -c {}", shell::word(&script)))

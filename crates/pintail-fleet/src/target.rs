@@ -38,7 +38,7 @@ impl Operator {
     /// Connects to every host of `target` at once, without asking anything yet; in the target's order.
     pub fn connect_each(&self, target: &Target) -> Vec<Result<Session, Trouble>> {
         let image = Arc::new(Image::of(&self.program));
-        on_all(&target.hosts, |host| self.connect_to(target, host, &image))
+        on_all(&target.hosts, |host| self.connect_to(target, host, &image, false))
     }
 
     /// Connects to every host of `target`.
@@ -54,7 +54,7 @@ impl Operator {
     /// # Errors
     /// It can't be reached.
     pub fn connect_again(&self, target: &Target, host: &HostAddress) -> Result<Session, Trouble> {
-        self.connect_to(target, host, &Arc::new(Image::of(&self.program)))
+        self.connect_to(target, host, &Arc::new(Image::of(&self.program)), false)
     }
 
     fn connect_to(
@@ -62,17 +62,18 @@ impl Operator {
         target: &Target,
         host: &HostAddress,
         image: &Arc<Image>,
+        observe: bool,
     ) -> Result<Session, Trouble> {
         let root = self.folder.join(&target.root);
         let transport = Transport::to(host, &self.program, image);
-        Session::connect(&host_name(host), &transport, &root, &self.version)
+        Session::connect(&host_name(host), &transport, &root, &self.version, observe)
     }
 
     /// Connects to every host of `target` at once and asks what it is: one connection and one question each.
     pub fn observe_each(&self, target: &Target) -> Vec<Result<Host, Trouble>> {
         let image = Arc::new(Image::of(&self.program));
         on_all(&target.hosts, |host| {
-            let mut session = self.connect_to(target, host, &image)?;
+            let mut session = self.connect_to(target, host, &image, true)?;
             let observed = session.observe()?;
             Ok(Host { address: host.clone(), session, observed })
         })

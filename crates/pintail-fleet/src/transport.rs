@@ -84,14 +84,15 @@ impl Transport {
         }
     }
 
-    /// Starts the agent for `root` there.
+    /// Starts the agent for `root` there; with `observe`, one that tells unasked what the host is.
     ///
     /// # Errors
     /// The host can't be reached, or the agent can't be started there.
-    pub fn open(&self, root: &Path) -> Result<Pipe, Trouble> {
+    pub fn open(&self, root: &Path, observe: bool) -> Result<Pipe, Trouble> {
         match self {
             Self::Local { program } => {
                 let agent = Program::new(program).args(["agent", "--root"]).args([root]);
+                let agent = agent.args(observe.then_some("--observe"));
                 let cannot =
                     |error| Trouble::new(format!("cannot start the agent `{}`", program.display()), error);
                 let mut child = agent.talk().map_err(cannot)?;
@@ -100,7 +101,7 @@ impl Transport {
             }
             Self::Ssh { address, image } => {
                 let client = ssh::client();
-                let program = ssh::command(&client, address, image, root)
+                let program = ssh::command(&client, address, image, root, observe)
                     .map_err(|error| Trouble::new(format!("cannot reach `{address}`"), error))?;
                 for attempt in 1..CROWDED_TRIES {
                     match enter(&program, address, image) {

@@ -17,7 +17,7 @@ use pintail_core::digest::Digest;
 use pintail_core::layout::Layout;
 use pintail_core::plan::{HostPlan, Lost};
 use pintail_core::wire::frame::{self, Frame};
-use pintail_core::wire::{Ask, FORMAT, Hello, Progress, Say, Trial, Trouble, Wait};
+use pintail_core::wire::{AHEAD_MAX, Ahead, Ask, FORMAT, Hello, Progress, Say, Trial, Trouble, Wait};
 use pintail_os::program::{Ended, Program, Stream};
 use pintail_os::signals;
 use std::cell::RefCell;
@@ -52,13 +52,15 @@ impl Link {
     }
 }
 
-/// Serves one operator over `from` and `out`, until it is gone and what it began has ended.
+/// Serves one operator over `from` and `out`, until it is gone and what it began has ended. With `observe` it tells
+/// what the host is before it is asked: who wants that first saves a round trip.
 ///
 /// # Errors
 /// The root can't be a root, or signals can't be heard.
 pub fn run(
     root: &Path,
     version: &str,
+    observe: bool,
     from: impl Read + Send + 'static,
     out: impl Write + Send + 'static,
 ) -> io::Result<()> {
@@ -81,6 +83,9 @@ pub fn run(
     let link = RefCell::new(Link { mouth: Mouth::new(out), asked, lost: false });
     let agent = Agent { layout, version, link, ending };
     agent.greet();
+    if observe {
+        agent.answer(Ask::Observe);
+    }
     while let Some(ask) = agent.next() {
         agent.answer(ask);
         if agent.link.borrow().lost {
@@ -159,7 +164,9 @@ impl Agent<'_> {
     fn answer(&self, ask: Ask) {
         let answered = match ask {
             Ask::Observe => self.observe(),
-            Ask::Execute { plan, by, trial } => self.execute(&plan, &by, trial),
+            Ask::Execute { plan, by, trial, ahead } => {
+                self.come_ahead(ahead).and_then(|ahead| self.execute(&plan, &by, trial, ahead))
+            }
             Ask::Resume { undo, by } => self.resume(undo, &by),
             Ask::Attach => watch::attach(self),
             Ask::Abort { by, .. } => self.abort(&by),
@@ -196,8 +203,33 @@ impl Agent<'_> {
         Place { layout: &self.layout, version: self.version, by }
     }
 
-    fn execute(&self, plan: &HostPlan, by: &str, trial: Option<Trial>) -> Result<(), Trouble> {
-        let ear = RefCell::new(Operator::new(self, plan.id, plan.lost_operator));
+    /// The bytes that come ahead of being wanted: nobody else speaks before they are here.
+    fn come_ahead(&self, ahead: Option<Ahead>) -> Result<Option<(Digest, Vec<u8>)>, Trouble> {
+        let Some(Ahead { digest, bytes }) = ahead else { return Ok(None) };
+        let mut came = Vec::new();
+        while (came.len() as u64) < bytes.min(AHEAD_MAX) {
+            match self.link.borrow().asked.recv() {
+                Ok(Ok(Frame::Data(piece))) => came.extend(piece),
+                Ok(_) | Err(_) => {
+                    return Err(cannot_understand(io::Error::other(
+                        "not all bytes came that were to come ahead",
+                    )));
+                }
+            }
+        }
+        Ok(Some((digest, came)))
+    }
+
+    fn execute(
+        &self,
+        plan: &HostPlan,
+        by: &str,
+        trial: Option<Trial>,
+        ahead: Option<(Digest, Vec<u8>)>,
+    ) -> Result<(), Trouble> {
+        let mut operator = Operator::new(self, plan.id, plan.lost_operator);
+        operator.ahead = ahead;
+        let ear = RefCell::new(operator);
         let deployment = operation::execute(self.place(by), plan, trial, &ear)?;
         self.say(&Say::Ended { deployment });
         Ok(())
@@ -320,13 +352,24 @@ struct Operator<'a> {
     given: Vec<Wait>,
     /// It goes on where its operator is lost, and the operator knows.
     precommitted: bool,
+    /// Bytes of a patch that came before they were wanted.
+    ahead: Option<(Digest, Vec<u8>)>,
     /// When it was last heard.
     heard: Instant,
 }
 
 impl<'a> Operator<'a> {
     fn new(agent: &'a Agent<'a>, id: u64, lost: Lost) -> Self {
-        Self { agent, id, lost, stop: None, given: Vec::new(), precommitted: false, heard: Instant::now() }
+        Self {
+            agent,
+            id,
+            lost,
+            stop: None,
+            given: Vec::new(),
+            precommitted: false,
+            ahead: None,
+            heard: Instant::now(),
+        }
     }
 
     /// Understands one of the things that an operator says while an operation runs.
@@ -409,6 +452,12 @@ impl Ear for Operator<'_> {
         from: u64,
         into: &mut dyn Write,
     ) -> io::Result<()> {
+        if let Some((ahead, bytes)) = self.ahead.take()
+            && patch == Some(&ahead)
+            && let Some(rest) = usize::try_from(from).ok().and_then(|from| bytes.get(from..))
+        {
+            return into.write_all(rest);
+        }
         self.agent.say(&Say::Want { digest: *digest, from, patch: patch.copied() });
         let mut heard = Instant::now();
         loop {

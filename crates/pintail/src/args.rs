@@ -72,7 +72,7 @@ pub(crate) enum Command {
     },
     /// Spoken to by an operator's Pintail over standard input and output
     #[command(hide = true)]
-    Agent(AtRoot),
+    Agent(Agent),
     /// Puts this very program to where agents are looked for, if it arrived whole
     #[command(hide = true)]
     Seat {
@@ -366,6 +366,15 @@ pub(crate) struct Demo {
     /// Instead of the story: so many handovers and restarts under load, with a tally
     #[arg(long, value_name = "HANDOVERS,RESTARTS")]
     pub(crate) endurance: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Agent {
+    #[command(flatten)]
+    pub(crate) at: AtRoot,
+    /// Tells what the host is before anybody asks
+    #[arg(long)]
+    pub(crate) observe: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use pintail_core::digest::Digest;
 use pintail_core::history::Outcome;
 use pintail_core::plan::{HostPlan, Patch, Plan, Step};
 use pintail_core::wire::frame::{self, Frame};
-use pintail_core::wire::{Ask, FORMAT, Hello, Say};
+use pintail_core::wire::{Ahead, Ask, FORMAT, Hello, Say, Trouble};
 use std::fs;
 use std::io::BufReader;
 use std::os::unix::fs::PermissionsExt;
@@ -124,14 +124,31 @@ struct Fake {
 
 impl Fake {
     fn execute(stage: &Stage, plan: &HostPlan) -> Self {
+        Self::execute_ahead(stage, plan, None)
+    }
+
+    fn execute_ahead(stage: &Stage, plan: &HostPlan, ahead: Option<Ahead>) -> Self {
         let mut agent = Command::new(PINTAIL);
         agent.args(["agent", "--root"]).arg(&stage.root).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut agent = agent.spawn().unwrap();
         let (says, hears) = (agent.stdin.take(), BufReader::new(agent.stdout.take().unwrap()));
         let mut fake = Self { agent, says, hears };
         fake.say(&Hello { format: FORMAT, pintail: "fake".into() });
-        fake.say(&Ask::Execute { plan: Box::new(plan.clone()), by: "fake@test".into(), trial: None });
+        fake.say(&Ask::Execute { plan: Box::new(plan.clone()), by: "fake@test".into(), trial: None, ahead });
         fake
+    }
+
+    /// What it says to `plan` while nobody sends what it wants.
+    fn says_without_being_sent(&mut self) -> Result<Outcome, Trouble> {
+        loop {
+            let frame: Frame = frame::receive(&mut self.hears).unwrap().expect("the agent ended");
+            match frame.value() {
+                Ok(Say::Refused { trouble }) => return Err(trouble),
+                Ok(Say::Ended { deployment }) => return Ok(deployment.outcome),
+                Ok(Say::Want { .. }) => panic!("it wants more"),
+                _ => {}
+            }
+        }
     }
 
     fn say(&mut self, what: &impl serde::Serialize) {
@@ -230,6 +247,41 @@ fn what_a_lying_operator_sends_as_a_patch_is_undone() {
     stage.check_well("1.0", "lied to");
     stage.deploy("2.0").expect(0);
     stage.check_well("2.0", "the good one");
+}
+
+/// A small patch comes with the plan, and is not wanted again; what comes is no more trusted for that.
+#[test]
+fn a_small_patch_goes_ahead() {
+    let stage = stage();
+    let first = plan(&stage, "2.0");
+    let patch = patch_of(&first).unwrap().clone();
+    let bytes = patch_bytes(&stage, &patch);
+    let ahead = |bytes: usize| Some(Ahead { digest: patch.digest, bytes: bytes as u64 });
+    let before = stage.picture();
+
+    let mut fake = Fake::execute_ahead(&stage, &first, ahead(bytes.len()));
+    fake.say(&Ask::DataEnd);
+    let told = fake.says_without_being_sent().unwrap_err();
+    assert!(told.to_string().contains("not all bytes came that were to come ahead"), "{told}");
+    fake.leave();
+    assert_eq!(stage.picture(), before, "another word came instead");
+
+    for wrong in [bytes[..10].to_vec(), vec![7; bytes.len()], [&bytes[..], b"x"].concat(), vec![7; 300_000]] {
+        let mut fake = Fake::execute_ahead(&stage, &plan(&stage, "2.0"), ahead(wrong.len()));
+        fake.data(&wrong);
+        match fake.says_without_being_sent().unwrap() {
+            Outcome::Undone { step, .. } => assert_eq!(step, "deliver"),
+            other => panic!("{other:?}"),
+        }
+        fake.leave();
+        assert_eq!(stage.picture(), before, "{} bytes", wrong.len());
+    }
+
+    let mut fake = Fake::execute_ahead(&stage, &plan(&stage, "2.0"), ahead(bytes.len()));
+    fake.data(&bytes);
+    assert!(matches!(fake.says_without_being_sent(), Ok(Outcome::Done { .. })));
+    fake.leave();
+    stage.check_well("2.0", "ahead");
 }
 
 /// Bytes that nothing can pack.

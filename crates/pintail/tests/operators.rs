@@ -6,6 +6,7 @@
 mod common;
 
 use common::{HANDOVER, PINTAIL, RESTART, Ran, Stage, config, error, finish, signal, state, wait_for};
+use pintail_core::digest::Digest;
 use pintail_core::history::Outcome;
 use pintail_core::plan::HostPlan;
 use pintail_core::wire::frame::{self, Frame};
@@ -253,7 +254,9 @@ fn an_operator_lost_midway_ends_as_the_target_says() {
     lose_operator(&stage, "unpack");
     stage.check_well("2.0", "finish");
     // Before the artifact is there nobody can finish.
-    stage.release("2.0.1", "healthy");
+    // (More than goes ahead with the plan.)
+    let long: String = (0_u16..20_000).map(|n| Digest::of(&n.to_le_bytes()).to_string()).collect();
+    stage.release_with("2.0.1", "healthy", |tree| fs::write(tree.join("long"), long).unwrap());
     stage.set_config(&fs::read_to_string(stage.project.join("pintail.toml")).unwrap());
     let mut paused = stage.paused("2.0.1", 1).map_err(|ran| ran.all()).unwrap();
     paused.kill_operator();
@@ -340,7 +343,7 @@ fn plan(stage: &Stage, version: &str) -> HostPlan {
 }
 
 fn execute(stage: &Stage, version: &str) -> Ask {
-    Ask::Execute { plan: Box::new(plan(stage, version)), by: "fake@test".into(), trial: None }
+    Ask::Execute { plan: Box::new(plan(stage, version)), by: "fake@test".into(), trial: None, ahead: None }
 }
 
 #[test]
@@ -389,7 +392,7 @@ fn garbage_for_the_agent_is_refused_and_changes_nothing() {
         let mut changed = plan.clone();
         change(&mut changed);
         let mut fake = Fake::greeted(&stage);
-        fake.say(&Ask::Execute { plan: changed, by: by.clone(), trial: None });
+        fake.say(&Ask::Execute { plan: changed, by: by.clone(), trial: None, ahead: None });
         match fake.hear_until(|said| !matches!(said, Say::Progress { .. })) {
             Say::Refused { trouble } => assert!(trouble.to_string().contains(why), "{trouble}"),
             other => panic!("{other:?}"),
@@ -575,7 +578,7 @@ fn what_a_lying_operator_delivers_is_undone() {
         }
         let began = Instant::now();
         let mut fake = Fake::greeted(&stage);
-        fake.say(&Ask::Execute { plan: Box::new(plan), by: "liar@test".into(), trial: None });
+        fake.say(&Ask::Execute { plan: Box::new(plan), by: "liar@test".into(), trial: None, ahead: None });
         fake.hear_until(|said| matches!(said, Say::Want { .. }));
         frame::send_data(fake.says.as_mut().unwrap(), &bytes).unwrap();
         fake.say(&Ask::DataEnd);

@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 pub const FORMAT: u32 = 1;
 /// The longest frame, in bytes: a plan with thousands of steps fits; a broken peer can't make us take more.
 pub const FRAME_MAX: usize = 4 << 20;
+/// How many bytes of a patch are sent before they are wanted, at most.
+pub const AHEAD_MAX: u64 = 256 << 10;
 /// Bytes of an artifact in one frame.
 pub const DATA_PIECE: usize = 256 << 10;
 
@@ -43,6 +45,9 @@ pub enum Ask {
         /// For trials.
         #[serde(default)]
         trial: Option<Trial>,
+        /// What comes behind this in data frames.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ahead: Option<Ahead>,
     },
     /// Finish or undo the operation whose agent died.
     Resume {
@@ -125,6 +130,15 @@ pub struct Wants {
     pub addresses: Vec<SocketAddr>,
     /// The host is to be made ready as far as its user may.
     pub set_up: bool,
+}
+
+/// A small patch that is sent with the plan, before the host wants it: that saves a round trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its bytes, at most [`AHEAD_MAX`].
+    pub bytes: u64,
 }
 
 /// What an agent does to itself in a trial, once it has journaled so many lines of an operation.

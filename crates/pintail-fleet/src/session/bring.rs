@@ -2,11 +2,28 @@
 
 use super::{Session, Wish};
 use pintail_core::digest::Digest;
+use pintail_core::plan::Step;
 use pintail_core::wire::frame;
-use pintail_core::wire::{Ask, DATA_PIECE, Say, Trouble};
-use std::fs::File;
+use pintail_core::wire::{AHEAD_MAX, Ahead, Ask, DATA_PIECE, Say, Trouble};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+
+/// `ask` with the patch of its plan behind it, where that is so small that waiting until it is wanted costs more.
+pub(super) fn ahead(ask: &Ask, artifact: Option<&Path>) -> Option<(Ask, Vec<u8>)> {
+    let Ask::Execute { plan, by, trial, .. } = ask else { return None };
+    let patch = plan.steps.iter().find_map(|step| match step {
+        Step::Deliver { patch: Some(patch), .. } if patch.bytes <= AHEAD_MAX => Some(patch),
+        _ => None,
+    })?;
+    let bytes = fs::read(pintail_depot::patch_beside(artifact?, &patch.digest)?).ok()?;
+    // Another file than the plan was made with: it is told when it is wanted.
+    if bytes.len() as u64 != patch.bytes {
+        return None;
+    }
+    let ahead = Some(Ahead { digest: patch.digest, bytes: patch.bytes });
+    Some((Ask::Execute { plan: plan.clone(), by: by.clone(), trial: *trial, ahead }, bytes))
+}
 
 impl Session {
     /// Brings the artifact's bytes, or those of a patch that lies beside it, from `from` on, until they are all there, the operator wants no more, or the

@@ -1,7 +1,7 @@
 //! The faces of this binary that no person types: agent, supervisor, holder, gate, what other supervisors run, traffic.
 
 use crate::VERSION;
-use crate::args::{AtRoot, Enter, Traffic};
+use crate::args::{Agent, AtRoot, Enter, Traffic};
 use crate::exit::{Exit, Failure};
 use crate::screen;
 use crate::traffic;
@@ -10,11 +10,11 @@ use pintail_host::supervise::protocol::Refusal;
 use pintail_host::supervise::{enter as enter_face, gate as gate_face, held, holder, server};
 use std::time::Duration;
 
-pub(crate) fn agent(args: &AtRoot) -> Result<Exit, Failure> {
-    let served = pintail_host::agent::run(&args.root, VERSION, std::io::stdin(), std::io::stdout());
-    served.map_err(|error| {
-        Trouble::new(format!("the agent for `{}` cannot go on", args.root.display()), error)
-    })?;
+pub(crate) fn agent(args: &Agent) -> Result<Exit, Failure> {
+    let root = &args.at.root;
+    let served = pintail_host::agent::run(root, VERSION, args.observe, std::io::stdin(), std::io::stdout());
+    served
+        .map_err(|error| Trouble::new(format!("the agent for `{}` cannot go on", root.display()), error))?;
     Ok(Exit::Done)
 }
 
