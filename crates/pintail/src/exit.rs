@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     Usage,
     /// Failed and undone.
     Undone,
-    /// Stuck: neither done nor undone.
+    /// Stuck or cut off: neither done nor undone, or not known.
     Stuck,
     /// The exit code of a command that was run for the operator.
     Code(u8),
@@ -33,7 +33,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do what was asked, before anything changed.
+/// Why a command did not do what was asked, mostly before anything changed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// One thing.

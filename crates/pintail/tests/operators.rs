@@ -204,7 +204,7 @@ fn resume_finishes_what_a_killed_agent_began_and_abort_undoes_it() {
             let to = if then == live { "9.0" } else { then };
             stage.release(to, "healthy");
             let at = format!("{command} after {step}, {live} -> {to}");
-            stage.paused_before(to, step).kill_agent().expect(1);
+            stage.paused_before(to, step).kill_agent().expect(4);
             let status = stage.status();
             assert_eq!(status["unfinished"]["stuck"], Value::Null, "{at}\n{status:#}");
             assert!(status["unfinished"]["id"].is_u64(), "{at}\n{status:#}");

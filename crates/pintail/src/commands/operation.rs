@@ -132,7 +132,8 @@ fn lead(
     }
     match ended.pop() {
         Some(Ended::Deployment(there)) => Ok(watcher.report(&there, &names[0], &order.target.name)),
-        Some(Ended::Refused(trouble) | Ended::Lost(trouble)) => Err(trouble.into()),
+        Some(Ended::Refused(trouble)) => Err(trouble.into()),
+        Some(Ended::Lost(trouble)) => Err(Failure::Trouble(trouble, Exit::Stuck)),
         Some(Ended::Nothing | Ended::NotBegun) | None => Ok(Exit::Done),
     }
 }
@@ -202,7 +203,11 @@ fn clear_up(host: &mut Host, target: &str, watcher: &mut Watcher) -> Result<Opti
     let by = watcher.by.clone();
     let end = host.session.follow(&ask, None, &mut |heard| watcher.hear(&name, heard), &mut wish, &by);
     watcher.rest();
-    if let End::Deployment(deployment) = end.map_err(Trouble::from)?
+    let end = end.map_err(|broken| match broken {
+        Broken::Refused(trouble) => Failure::from(trouble),
+        Broken::Lost(trouble) => Failure::Trouble(trouble, Exit::Stuck),
+    })?;
+    if let End::Deployment(deployment) = end
         && let Outcome::Stuck { .. } = deployment.outcome
     {
         return Ok(Some(watcher.report(&deployment, host.session.host(), target)));

@@ -260,6 +260,9 @@ fn is_for_another(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Undone { why, .. } if why.contains("another host of the target failed"))
 }
 
+/// What a host serves that was lost.
+const UNKNOWN: &str = "what is not known";
+
 /// Which hosts serve what, in one line.
 fn sum(plan: &Plan, ended: &[Ended]) -> String {
     let mut serves: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -269,14 +272,17 @@ fn sum(plan: &Plan, ended: &[Ended]) -> String {
             Ended::Deployment(there) => match there.outcome {
                 Outcome::Done { .. } => there.release.version().to_string(),
                 Outcome::Undone { .. } => live(),
-                _ => "what is not known".to_owned(),
+                _ => UNKNOWN.to_owned(),
             },
-            Ended::Lost(_) => "what is not known".to_owned(),
+            Ended::Lost(_) => UNKNOWN.to_owned(),
             _ => live(),
         };
         serves.entry(version).or_default().push(&part.host);
     }
     if let [(version, hosts)] = serves.iter().collect::<Vec<_>>()[..] {
+        if version == UNKNOWN {
+            return format!("`{}`: what its {} hosts serve is not known", plan.target, hosts.len());
+        }
         return format!("`{}`: all {} hosts serve {version}", plan.target, hosts.len());
     }
     let parts: Vec<String> =
@@ -289,8 +295,8 @@ fn exit_of(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Done { .. } => Exit::Done,
         Outcome::Undone { .. } => Exit::Undone,
-        Outcome::Stuck { .. } => Exit::Stuck,
-        Outcome::Running | Outcome::Interrupted { .. } => Exit::Refused,
+        Outcome::Stuck { .. } | Outcome::Interrupted { .. } => Exit::Stuck,
+        Outcome::Running => Exit::Refused,
     }
 }
 
