@@ -1,5 +1,6 @@
 //! What a delivery costs, without a line between: bytes and time of a patch from v1 to v2 of a tree of 10,000 files and
-//! 200 MB of which 1 % changed, one a file of 50 MB that grew in its middle; beside `rsync` to a new folder and
+//! 200 MB of which 1 % changed, one a file of 50 MB that grew in its middle; of both artifacts, and of v2's alone with a
+//! signature of v1; beside `rsync` to a new folder and
 //! `zstd --patch-from`, in the same run. `cargo bench -p pintail-depot --bench delivery`, with `-- patch` without the rivals; asserts no time.
 #![allow(
     clippy::disallowed_methods,
@@ -16,7 +17,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use pintail_core::manifest::{EntryKind, Manifest};
-use pintail_depot::patch::{Ground, apply, make};
+use pintail_depot::patch::{Ground, Signature, apply, make, make_by_signature, sign, sketch};
 use pintail_depot::{Depot, Held, Limits};
 
 const FILES: usize = 10_000;
@@ -177,6 +178,39 @@ fn main() {
     row("first delivery: unpack the artifact", card_one.packed_bytes, seconds);
     let base = at("base");
     seal(&base, &manifest);
+
+    let mut by_signature = Vec::new();
+    let (_, sketched) = depot.show(&name, &card_two.version).unwrap();
+    let (seconds, asked) = timed(|| sketch(&sketched));
+    row("signature: the sketch of v2 (operator)", asked.len() as u64, seconds);
+    let mut signature = Vec::new();
+    let times = (0..ROUNDS).map(|_| {
+        let (seconds, signed) = timed(|| {
+            let ground = Ground::named(&base, &manifest.release_name(), &limits).unwrap();
+            sign(&ground, &asked).unwrap()
+        });
+        signature = signed;
+        seconds
+    });
+    let seconds = median(times.collect());
+    row("signature: telling it (host)", signature.len() as u64, seconds);
+    let times = (0..ROUNDS).map(|_| {
+        by_signature.clear();
+        timed(|| {
+            let signature = Signature::read(&signature, &sketched, &limits).unwrap();
+            make_by_signature(&signature, &new, &HashSet::new(), &limits, &mut by_signature).unwrap();
+        })
+        .0
+    });
+    let seconds = median(times.collect());
+    row("signature: making the patch of it (operator)", by_signature.len() as u64, seconds);
+    let all = asked.len() + signature.len() + by_signature.len();
+    row("signature: all that travels, both ways", all as u64, 0.0);
+    let (seconds, ()) = timed(|| {
+        let ground = Ground::of(&base, &card_one.digest, &limits, &|_| true).unwrap();
+        apply(by_signature.as_slice(), &ground, &at("signed"), &card_two.digest, &limits).unwrap();
+    });
+    row("signature: applying that patch, by hard links (host)", by_signature.len() as u64, seconds);
 
     let mut patch = Vec::new();
     let times = (0..ROUNDS).map(|_| {
