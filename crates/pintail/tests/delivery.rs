@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{HANDOVER, PINTAIL, Ran, Stage, ran};
+use common::{HANDOVER, PINTAIL, Ran, Stage, config, ran};
 use pintail_core::digest::Digest;
 use pintail_core::history::Outcome;
 use pintail_core::manifest::EntryKind;
@@ -106,10 +106,14 @@ impl Fresh {
         Self(folder)
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PINTAIL);
         command.arg("-C").arg(&self.0).args(arguments).env("USER", "tester");
-        ran(command)
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments))
     }
 
     fn plan(&self) -> HostPlan {
@@ -209,6 +213,60 @@ fn another_fresh_operator_goes_on_behind_what_a_cut_line_left() {
     assert!(ran.err.contains("goes on behind 2.0 MB of 3."), "{}", ran.all());
     stage.check_well("4.0", "in two pieces");
     check_contents(&stage, "4.0");
+}
+
+/// Between operator and agent, as ssh is: does `LIE` to each frame of bytes that the host sends, and `SAY` to each other.
+const LIAR: &str = r#"#!/bin/sh
+echo pintail here
+PINTAIL agent --root ROOT --observe | perl -e '
+binmode STDIN; binmode STDOUT; $| = 1;
+while (read(STDIN, $head, 4) == 4) {
+    read(STDIN, $_, unpack("N", $head));
+    if (/^D/) { LIE } else { SAY }
+    print pack("N", length), $_;
+}'
+"#;
+
+/// A host that lies about what it has can make an operator send more than is lacking, and nothing else.
+#[test]
+fn a_host_that_lies_about_what_it_has_is_sent_the_whole_artifact() {
+    let stage =
+        Stage::with(|root| format!("{}\n[targets.liar]\nhosts = [\"liar\"]\n", config(root, HANDOVER)));
+    release_with_noise(&stage, "1.0", b"");
+    release_with_noise(&stage, "2.0", b"grown");
+    stage.deploy("1.0").expect(0);
+    let ssh = stage.room().join("ssh");
+    let lies = [
+        ("the base", "substr($_, 20, 1) ^= chr 1;", "", false),
+        ("the structure", "substr($_, 60, 1) ^= chr 1;", "", false),
+        ("too much", "$_ .= \"x\";", "", false),
+        ("far too much", "", "s/(\"signed\",\"bytes\":)/${1}99999999/;", false),
+        ("something else", "", "s/\"signed\",\"bytes\":\\d+/\"done\",\"told\":\"x\"/;", false),
+        ("a chunk", "substr($_, -1, 1) ^= chr 1;", "", true),
+        ("nothing untrue", "", "", true),
+    ];
+    for (number, (what, lie, say, is_used)) in lies.into_iter().enumerate() {
+        let script = LIAR.replace("PINTAIL", PINTAIL).replace("ROOT", &stage.root.display().to_string());
+        fs::write(&ssh, script.replace("LIE", lie).replace("SAY", say)).unwrap();
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        let fresh = Fresh::with(&stage, &format!("ci{number}"), "2.0");
+        let run = |arguments: &[&str]| {
+            let mut command = fresh.command(arguments);
+            command.env("PINTAIL_SSH", &ssh);
+            ran(command)
+        };
+        let mut plan: Plan = serde_json::from_str(&run(&["plan", "liar", "--json"]).expect(0).out).unwrap();
+        let plan = plan.hosts.remove(0).plan.unwrap();
+        assert_eq!(patch_of(&plan).is_some(), is_used, "{what}");
+        if number == 0 || what == "a chunk" {
+            run(&["deploy", "liar", "--yes"]).expect(0);
+            check_contents(&stage, "2.0");
+            stage.run(&["rollback", "local", "--yes"]).expect(0);
+            // Gone from the host, it is delivered again.
+            let folder = release(&stage, "2.0");
+            pintail_os::files::remove_tree(&folder).unwrap();
+        }
+    }
 }
 
 /// Nothing that is asked of a release ends the agent, or tells of what is no release.

@@ -39,7 +39,8 @@ impl Depot {
             return Ok(None);
         }
         let key = key(lacking, Of::Artifact);
-        if let Some(there) = self.kept(&new.digest, base, &key) {
+        let kept = self.kept(&new.digest, base, &key);
+        if let Some(there) = kept.filter(|there| there.base_digest == old.digest) {
             return Ok(Some(there));
         }
         let path = |version: &Version| self.artifact_path(name, version);
