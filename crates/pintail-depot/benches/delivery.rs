@@ -1,5 +1,6 @@
 //! What a delivery costs, without a line between: bytes and time of a patch from v1 to v2 of a tree of 10,000 files and
-//! 200 MB of which 1 % changed, one a file of 50 MB that grew in its middle; beside `rsync` to a new folder and
+//! 200 MB of which 1 % changed, one a file of 50 MB that grew in its middle; of both artifacts, and of v2's alone with a
+//! signature of v1; beside `rsync` to a new folder and
 //! `zstd --patch-from`, in the same run. `cargo bench -p pintail-depot --bench delivery`, with `-- patch` without the rivals; asserts no time.
 #![allow(
     clippy::disallowed_methods,
@@ -16,8 +17,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use pintail_core::manifest::{EntryKind, Manifest};
-use pintail_depot::patch::{Ground, apply, make};
-use pintail_depot::{Depot, Held, Limits};
+use pintail_depot::patch::{Ground, Signature, apply, make, make_by_signature, sign, sketch};
+use pintail_depot::{Card, Depot, Held, Limits};
 
 const FILES: usize = 10_000;
 const SMALL_BYTES: usize = 15_000;
@@ -156,6 +157,56 @@ fn stat(text: &str, label: &str) -> u64 {
 
 const ROUNDS: usize = 5;
 
+/// A release that a host has, and one of whose artifact alone an operator has.
+struct Told<'a> {
+    depot: &'a Depot,
+    base: &'a Path,
+    old: &'a Manifest,
+    new: &'a Card,
+}
+
+impl Told<'_> {
+    /// The patch between them, and rows of what it costs.
+    fn patch(&self) -> Vec<u8> {
+        let limits = Limits::default();
+        let (_, new) = self.depot.show(&self.new.name, &self.new.version).unwrap();
+        let (seconds, asked) = timed(|| sketch(&new));
+        row("signature: the sketch (operator)", asked.len() as u64, seconds);
+        let told = || {
+            let ground = Ground::named(self.base, &self.old.release_name(), &limits).unwrap();
+            sign(&ground, &asked).unwrap()
+        };
+        let (seconds, signature) = rounds(told);
+        row("signature: telling it (host)", signature.len() as u64, seconds);
+        let artifact = self.depot.artifact_path(&self.new.name, &self.new.version);
+        let made = || {
+            let mut patch = Vec::new();
+            let signature = Signature::read(&signature, &new, &limits).unwrap();
+            make_by_signature(&signature, &artifact, &HashSet::new(), &limits, &mut patch).unwrap();
+            patch
+        };
+        let (seconds, patch) = rounds(made);
+        row("signature: making the patch of it (operator)", patch.len() as u64, seconds);
+        let all = asked.len() + signature.len() + patch.len();
+        println!(
+            "signature: all that travels, both ways: {all} B, of an artifact of {} B",
+            self.new.packed_bytes
+        );
+        patch
+    }
+}
+
+/// The median of some times, and what was made last.
+fn rounds<T>(work: impl Fn() -> T) -> (f64, T) {
+    let (mut times, mut made) = (Vec::new(), None);
+    for _ in 0..ROUNDS {
+        let (seconds, one) = timed(&work);
+        times.push(seconds);
+        made = Some(one);
+    }
+    (median(times), made.unwrap())
+}
+
 fn main() {
     let room = tempfile::Builder::new().prefix("pintail-bench-").tempdir().unwrap();
     let at = |name: &str| room.path().join(name);
@@ -177,6 +228,14 @@ fn main() {
     row("first delivery: unpack the artifact", card_one.packed_bytes, seconds);
     let base = at("base");
     seal(&base, &manifest);
+
+    let told = Told { depot: &depot, base: &base, old: &manifest, new: &card_two };
+    let by_signature = told.patch();
+    let (seconds, ()) = timed(|| {
+        let ground = Ground::of(&base, &card_one.digest, &limits, &|_| true).unwrap();
+        apply(by_signature.as_slice(), &ground, &at("signed"), &card_two.digest, &limits).unwrap();
+    });
+    row("signature: applying that patch, by hard links (host)", by_signature.len() as u64, seconds);
 
     let mut patch = Vec::new();
     let times = (0..ROUNDS).map(|_| {
@@ -202,6 +261,20 @@ fn main() {
             median(times.collect()),
         );
     }
+
+    println!("the file of 50 MB alone:");
+    let (large_one, large_two) = (publish(&one.join("data"), "3"), publish(&two.join("data"), "4"));
+    let path = |card: &Card| depot.artifact_path(&name, &card.version);
+    let large_base = at("large");
+    let artifact = fs::File::open(path(&large_one)).unwrap();
+    let manifest = pintail_depot::unpack(artifact, &large_base, &large_one.digest, &limits).unwrap();
+    seal(&large_base, &manifest);
+    Told { depot: &depot, base: &large_base, old: &manifest, new: &large_two }.patch();
+    let mut patch = Vec::new();
+    let (seconds, ()) = timed(|| {
+        make(&path(&large_one), &path(&large_two), &HashSet::new(), &limits, &mut patch).unwrap();
+    });
+    row("patch: making it", patch.len() as u64, seconds);
 
     if std::env::args().any(|argument| argument == "patch") {
         return;

@@ -2,20 +2,27 @@
 //! form (`docs/formats/artifact.md`); does not know hosts, or who has which release.
 //!
 //! The operator makes it of two artifacts, the host applies it to a release that it has unpacked. Contents that the
-//! base has don't travel; of those that changed only what is new does.
+//! base has don't travel; of those that changed only what is new does. An operator without the base's artifact makes it
+//! of a *signature* that a host has of the base.
 
 mod number;
 mod ops;
+
+mod chunks;
 
 mod error;
 mod form;
 
 mod apply;
+mod signature;
+
 mod make;
 
 pub use apply::{Ground, apply};
 pub use error::PatchError;
-pub use make::make;
+pub use make::{make, make_by_signature};
+pub(crate) use signature::builds_on;
+pub use signature::{SIGNATURE_BYTES_MAX, SKETCH_BYTES_MAX, Signature, sign, sketch};
 
 /// What a patch starts with; the last byte is the format.
 const MAGIC: [u8; 8] = *b"PTPATCH\x01";

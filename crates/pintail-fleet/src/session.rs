@@ -1,13 +1,14 @@
 //! A conversation with one host's agent: one connection for everything.
 
 mod bring;
+mod sign;
 
 use self::bring::ahead;
 use crate::transport::{Said, Transport};
 use pintail_core::history::Deployment;
 use pintail_core::observed::Observed;
 use pintail_core::plan::HostPlan;
-use pintail_core::wire::frame;
+use pintail_core::wire::frame::{self, Frame};
 use pintail_core::wire::{Ask, FORMAT, Finding, Hello, Progress, Say, Trouble, Wants};
 use std::io;
 use std::path::Path;
@@ -25,11 +26,27 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Frames read ahead: bounds what a chatty host can make us hold.
 const READ_AHEAD: usize = 64;
 
+/// What an agent sent.
+enum Came {
+    Said(Box<Say>),
+    /// Of a signature that was asked for.
+    Data(Vec<u8>),
+}
+
+impl Came {
+    fn of(frame: Frame) -> io::Result<Came> {
+        match frame {
+            Frame::Data(bytes) => Ok(Came::Data(bytes)),
+            json @ Frame::Json(_) => json.value().map(|said| Came::Said(Box::new(said))),
+        }
+    }
+}
+
 /// A conversation with an agent. Dropping it hangs up; what runs there goes on.
 pub struct Session {
     host: String,
     mouth: Mouth,
-    said: Receiver<io::Result<Say>>,
+    said: Receiver<io::Result<Came>>,
     agent: Child,
     /// What the other side complained of outside the conversation.
     complaints: Said,
@@ -146,7 +163,7 @@ impl Session {
                 frame::receive(&mut from).and_then(|frame| frame.ok_or(io::ErrorKind::UnexpectedEof.into()));
             let _ = greeting.send(hello.and_then(|frame| frame.value::<Hello>()));
             while let Ok(Some(frame)) = frame::receive(&mut from) {
-                if sender.send(frame.value()).is_err() {
+                if sender.send(Came::of(frame)).is_err() {
                     break;
                 }
             }
@@ -214,9 +231,19 @@ impl Session {
     }
 
     fn answered(&mut self) -> Result<Say, Trouble> {
-        match self.said.recv_timeout(ANSWER_WITHIN) {
-            Ok(Ok(Say::Refused { trouble })) => Err(trouble),
-            Ok(Ok(said)) => Ok(said),
+        match self.next(ANSWER_WITHIN)? {
+            Came::Said(said) => match *said {
+                Say::Refused { trouble } => Err(trouble),
+                said => Ok(said),
+            },
+            Came::Data(_) => Err(self.lost(&"it answered with bytes")),
+        }
+    }
+
+    /// What the agent sends next.
+    fn next(&self, within: Duration) -> Result<Came, Trouble> {
+        match self.said.recv_timeout(within) {
+            Ok(Ok(came)) => Ok(came),
             Ok(Err(error)) => Err(self.lost(&error)),
             Err(RecvTimeoutError::Timeout) => Err(self.lost(&"it does not answer")),
             Err(RecvTimeoutError::Disconnected) => Err(self.lost(&"its agent ended")),
@@ -295,14 +322,18 @@ impl Session {
             }
             let next = waiting.take().map_or_else(|| self.said.recv_timeout(GLANCE), Ok);
             match next {
-                Ok(Ok(Say::Want { digest, from, patch })) => {
-                    waiting = self.bring(&digest, from, patch.as_ref(), artifact, wish)?
-                }
-                Ok(Ok(said)) => {
-                    if let Some(end) = self.hear(said, heard)? {
-                        return Ok(end);
+                Ok(Ok(Came::Said(said))) => match *said {
+                    Say::Want { digest, from, patch } => {
+                        waiting = self.bring(&digest, from, patch.as_ref(), artifact, wish)?;
                     }
-                }
+                    said => {
+                        if let Some(end) = self.hear(said, heard)? {
+                            return Ok(end);
+                        }
+                    }
+                },
+                // The rest of an answer that was not waited for.
+                Ok(Ok(Came::Data(_))) => {}
                 Ok(Err(error)) => return Err(self.lost(&error)),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.lost(&"its agent ended")),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -336,7 +367,7 @@ impl Session {
                 self.refused = true;
                 return Err(trouble);
             }
-            Say::Observed { .. } | Say::Examined { .. } | Say::Want { .. } => {}
+            Say::Observed { .. } | Say::Examined { .. } | Say::Want { .. } | Say::Signed { .. } => {}
         }
         Ok(None)
     }

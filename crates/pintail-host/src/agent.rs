@@ -3,6 +3,7 @@
 
 mod logs;
 mod mouth;
+mod sign;
 mod watch;
 
 use crate::hands::{Ear, Word};
@@ -164,6 +165,7 @@ impl Agent<'_> {
     fn answer(&self, ask: Ask) {
         let answered = match ask {
             Ask::Observe => self.observe(),
+            Ask::Sign { release } => sign::sign(self, &release),
             Ask::Execute { plan, by, trial, ahead } => {
                 self.come_ahead(ahead).and_then(|ahead| self.execute(&plan, &by, trial, ahead))
             }

@@ -5,9 +5,10 @@
 
 mod common;
 
-use common::{HANDOVER, PINTAIL, Stage};
+use common::{HANDOVER, PINTAIL, Ran, Stage, config, ran};
 use pintail_core::digest::Digest;
 use pintail_core::history::Outcome;
+use pintail_core::manifest::EntryKind;
 use pintail_core::plan::{HostPlan, Patch, Plan, Step};
 use pintail_core::wire::frame::{self, Frame};
 use pintail_core::wire::{Ahead, Ask, FORMAT, Hello, Say, Trouble};
@@ -91,14 +92,208 @@ fn a_release_that_was_changed_by_hand_is_not_built_upon() {
     assert!(patch_of(&plan(&stage, "3.0")).is_some(), "the next one can be built upon");
 }
 
+/// Another operator of the same target, whose depot has version `version` and nothing else: a fresh CI runner.
+struct Fresh(PathBuf);
+
+impl Fresh {
+    fn with(stage: &Stage, name: &str, version: &str) -> Self {
+        let folder = stage.room().join(name);
+        let artifacts = folder.join(".pintail/depot/artifacts");
+        fs::create_dir_all(&artifacts).unwrap();
+        fs::copy(stage.project.join("pintail.toml"), folder.join("pintail.toml")).unwrap();
+        let file = stage.depot().artifact_path(&"hello".parse().unwrap(), &version.parse().unwrap());
+        fs::copy(&file, artifacts.join(file.file_name().unwrap())).unwrap();
+        Self(folder)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PINTAIL);
+        command.arg("-C").arg(&self.0).args(arguments).env("USER", "tester");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments))
+    }
+
+    fn plan(&self) -> HostPlan {
+        let ran = self.run(&["plan", "local", "--json"]);
+        let mut plan: Plan = serde_json::from_str(&ran.expect(0).out).unwrap();
+        plan.hosts.remove(0).plan.unwrap()
+    }
+
+    fn deploy(&self) -> Ran {
+        self.run(&["deploy", "local", "--yes"])
+    }
+
+    fn patches(&self) -> usize {
+        fs::read_dir(self.0.join(".pintail/depot/patches")).map_or(0, Iterator::count)
+    }
+}
+
+/// That the release of `version` on the host has the contents of its artifact, byte for byte.
+fn check_contents(stage: &Stage, version: &str) {
+    let (_, manifest) = stage.depot().show(&"hello".parse().unwrap(), &version.parse().unwrap()).unwrap();
+    let folder = release(stage, version);
+    for entry in manifest.entries() {
+        if let EntryKind::File { digest, .. } = &entry.kind {
+            let content = fs::read(folder.join(entry.path.as_str())).unwrap();
+            assert_eq!(Digest::of(&content), *digest, "{}", entry.path.as_str());
+        }
+    }
+}
+
+/// A release with a large file that nothing can pack, and one that grew in its middle by `grown`.
+fn release_with_noise(stage: &Stage, version: &str, grown: &[u8]) {
+    let noise = noise(3 << 20);
+    let middle = noise.len() / 2;
+    stage.release_with(version, "healthy", |tree| {
+        fs::write(tree.join("noise"), [&noise[..middle], grown, &noise[middle..]].concat()).unwrap();
+    });
+}
+
 #[test]
-fn without_the_bases_artifact_the_whole_travels() {
+fn an_operator_without_the_bases_artifact_sends_what_is_around_the_change() {
+    let stage = Stage::new(HANDOVER);
+    release_with_noise(&stage, "1.0", b"");
+    release_with_noise(&stage, "2.0", b"grown");
+    stage.deploy("1.0").expect(0);
+    let fresh = Fresh::with(&stage, "ci", "2.0");
+    let planned = fresh.plan();
+    let patch = patch_of(&planned).unwrap();
+    assert_eq!(patch.base.version().to_string(), "1.0");
+    // The chunks of a file of 3 MB are of 8 KB; those of the artifact are all of it.
+    assert!(patch.bytes < 40_000 && planned.release.packed_bytes > 3_000_000, "{patch:?}");
+    let ran = fresh.deploy();
+    ran.expect(0);
+    assert!(ran.err.contains(&format!("what {} lacks of it (", patch.base)), "{}", ran.all());
+    assert_eq!(fresh.patches(), 1, "what was planned is what was sent");
+    stage.check_well("2.0", "by an operator who never saw 1.0");
+    check_contents(&stage, "2.0");
+    // Who has both artifacts sends less.
+    release_with_noise(&stage, "3.0", b"grown more");
+    assert!(patch_of(&plan(&stage, "3.0")).unwrap().bytes < 1000);
+}
+
+#[test]
+fn a_release_that_was_changed_by_hand_is_not_told_of() {
     let stage = stage();
-    let artifact = stage.depot().artifact_path(&"hello".parse().unwrap(), &"1.0".parse().unwrap());
-    fs::remove_file(artifact).unwrap();
-    assert!(patch_of(&plan(&stage, "2.0")).is_none());
-    stage.deploy("2.0").expect(0);
+    let fresh = Fresh::with(&stage, "ci", "2.0");
+    let planned = fresh.plan();
+    assert!(patch_of(&planned).is_some());
+    edit(release(&stage, "1.0").join("VERSION"), "1.0 mended");
+    // Changed between plan and deployment, it is not built upon.
+    let mut fake = Fake::execute(&stage, &planned);
+    assert_eq!(fake.wanted(), (0, None), "the whole artifact");
+    fake.leave();
+    // Changed before, it is not planned with.
+    let late = Fresh::with(&stage, "late", "2.0");
+    assert!(patch_of(&late.plan()).is_none());
+    late.deploy().expect(0);
     stage.check_well("2.0", "whole");
+    check_contents(&stage, "2.0");
+}
+
+#[test]
+fn another_fresh_operator_goes_on_behind_what_a_cut_line_left() {
+    let stage = stage();
+    release_with_noise(&stage, "4.0", b"");
+    let fresh = Fresh::with(&stage, "ci", "4.0");
+    let planned = fresh.plan();
+    let patch = patch_of(&planned).unwrap();
+    let folder = fresh.0.join(".pintail/depot/patches");
+    let bytes = fs::read(fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()).unwrap();
+    assert_eq!(bytes.len() as u64, patch.bytes);
+    let mut fake = Fake::execute(&stage, &planned);
+    assert_eq!(fake.wanted(), (0, Some(patch.digest)));
+    fake.data(&bytes[..2_000_000]);
+    fake.leave();
+    let ran = Fresh::with(&stage, "another", "4.0").deploy();
+    ran.expect(0);
+    assert!(ran.err.contains("goes on behind 2.0 MB of 3."), "{}", ran.all());
+    stage.check_well("4.0", "in two pieces");
+    check_contents(&stage, "4.0");
+}
+
+/// Between operator and agent, as ssh is: does `LIE` to each frame of bytes that the host sends, and `SAY` to each other.
+const LIAR: &str = r#"#!/bin/sh
+echo pintail here
+PINTAIL agent --root ROOT --observe | perl -e '
+binmode STDIN; binmode STDOUT; $| = 1;
+while (read(STDIN, $head, 4) == 4) {
+    read(STDIN, $_, unpack("N", $head));
+    if (/^D/) { LIE } else { SAY }
+    print pack("N", length), $_;
+}'
+"#;
+
+/// A host that lies about what it has can make an operator send more than is lacking, and nothing else.
+#[test]
+fn a_host_that_lies_about_what_it_has_is_sent_the_whole_artifact() {
+    let stage =
+        Stage::with(|root| format!("{}\n[targets.liar]\nhosts = [\"liar\"]\n", config(root, HANDOVER)));
+    release_with_noise(&stage, "1.0", b"");
+    release_with_noise(&stage, "2.0", b"grown");
+    stage.deploy("1.0").expect(0);
+    let ssh = stage.room().join("ssh");
+    let lies = [
+        ("the base", "substr($_, 20, 1) ^= chr 1;", "", false),
+        ("the structure", "substr($_, 60, 1) ^= chr 1;", "", false),
+        ("too much", "$_ .= \"x\";", "", false),
+        ("far too much", "", "s/(\"signed\",\"bytes\":)/${1}99999999/;", false),
+        ("something else", "", "s/\"signed\",\"bytes\":\\d+/\"done\",\"told\":\"x\"/;", false),
+        ("a chunk", "substr($_, -1, 1) ^= chr 1;", "", true),
+        ("nothing untrue", "", "", true),
+    ];
+    for (number, (what, lie, say, is_used)) in lies.into_iter().enumerate() {
+        let script = LIAR.replace("PINTAIL", PINTAIL).replace("ROOT", &stage.root.display().to_string());
+        fs::write(&ssh, script.replace("LIE", lie).replace("SAY", say)).unwrap();
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        let fresh = Fresh::with(&stage, &format!("ci{number}"), "2.0");
+        let run = |arguments: &[&str]| {
+            let mut command = fresh.command(arguments);
+            command.env("PINTAIL_SSH", &ssh);
+            ran(command)
+        };
+        let mut plan: Plan = serde_json::from_str(&run(&["plan", "liar", "--json"]).expect(0).out).unwrap();
+        let plan = plan.hosts.remove(0).plan.unwrap();
+        assert_eq!(patch_of(&plan).is_some(), is_used, "{what}");
+        if number == 0 || what == "a chunk" {
+            run(&["deploy", "liar", "--yes"]).expect(0);
+            check_contents(&stage, "2.0");
+            stage.run(&["rollback", "local", "--yes"]).expect(0);
+            // Gone from the host, it is delivered again.
+            let folder = release(&stage, "2.0");
+            pintail_os::files::remove_tree(&folder).unwrap();
+        }
+    }
+}
+
+/// Nothing that is asked of a release ends the agent, or tells of what is no release.
+#[test]
+fn a_question_that_makes_no_sense_is_refused() {
+    let stage = stage();
+    let name = stage.names("releases").remove(0);
+    let mut fake = Fake::connect(&stage);
+    for (release, sketch, why) in [
+        ("9.9-00000000", vec![], "can't be read: No such file"),
+        (name.as_str(), vec![0; 6_000_000], "longer than that of any release"),
+    ] {
+        fake.say(&Ask::Sign { release: release.parse().unwrap() });
+        fake.data(&sketch);
+        fake.say(&Ask::DataEnd);
+        let refused = fake.refused();
+        assert!(refused.why.contains(why), "{refused}");
+    }
+    // What is no sketch, and no end behind it.
+    fake.say(&Ask::Sign { release: name.parse().unwrap() });
+    fake.data(b"nothing of the kind");
+    fake.say(&Ask::Observe);
+    let bytes = fake.hear_until(|said| if let Say::Signed { bytes } = said { Some(bytes) } else { None });
+    assert!(bytes > 100);
+    fake.say(&Ask::Observe);
+    fake.hear_until(|said| matches!(said, Say::Observed { .. }).then_some(()));
+    fake.leave();
 }
 
 #[test]
@@ -128,13 +323,18 @@ impl Fake {
     }
 
     fn execute_ahead(stage: &Stage, plan: &HostPlan, ahead: Option<Ahead>) -> Self {
+        let mut fake = Self::connect(stage);
+        fake.say(&Ask::Execute { plan: Box::new(plan.clone()), by: "fake@test".into(), trial: None, ahead });
+        fake
+    }
+
+    fn connect(stage: &Stage) -> Self {
         let mut agent = Command::new(PINTAIL);
         agent.args(["agent", "--root"]).arg(&stage.root).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut agent = agent.spawn().unwrap();
         let (says, hears) = (agent.stdin.take(), BufReader::new(agent.stdout.take().unwrap()));
         let mut fake = Self { agent, says, hears };
         fake.say(&Hello { format: FORMAT, pintail: "fake".into() });
-        fake.say(&Ask::Execute { plan: Box::new(plan.clone()), by: "fake@test".into(), trial: None, ahead });
         fake
     }
 
@@ -173,6 +373,15 @@ impl Fake {
                     }
                 }
                 Err(_) => {}
+            }
+        }
+    }
+
+    fn refused(&mut self) -> Trouble {
+        loop {
+            let frame: Frame = frame::receive(&mut self.hears).unwrap().expect("the agent ended");
+            if let Ok(Say::Refused { trouble }) = frame.value() {
+                return trouble;
             }
         }
     }

@@ -14,7 +14,7 @@ const DATA: u8 = b'D';
 pub enum Frame {
     /// A JSON value, not read yet.
     Json(Vec<u8>),
-    /// Bytes of an artifact.
+    /// Bytes of an artifact, a patch, a sketch or a signature.
     Data(Vec<u8>),
 }
 

@@ -7,6 +7,7 @@ pub mod frame;
 
 use crate::digest::Digest;
 use crate::history::Deployment;
+use crate::name::ReleaseName;
 use crate::observed::Observed;
 use crate::plan::{HostPlan, Supervisor};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ pub const FORMAT: u32 = 1;
 pub const FRAME_MAX: usize = 4 << 20;
 /// How many bytes of a patch are sent before they are wanted, at most.
 pub const AHEAD_MAX: u64 = 256 << 10;
-/// Bytes of an artifact in one frame.
+/// Bytes of an artifact, a patch, a sketch or a signature in one frame.
 pub const DATA_PIECE: usize = 256 << 10;
 
 /// The first frame of each side.
@@ -48,6 +49,12 @@ pub enum Ask {
         /// What comes behind this in data frames.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ahead: Option<Ahead>,
+    },
+    /// What has a release that this operator has a sketch of another of, and not the artifact? The sketch follows in
+    /// data frames, and then [`Ask::DataEnd`].
+    Sign {
+        /// The release.
+        release: ReleaseName,
     },
     /// Finish or undo the operation whose agent died.
     Resume {
@@ -180,6 +187,11 @@ pub enum Say {
     Observed {
         /// All of it.
         observed: Box<Observed>,
+    },
+    /// To [`Ask::Sign`]: the signature follows in data frames.
+    Signed {
+        /// How long it is.
+        bytes: u64,
     },
     /// The operation has begun, or is the one attached to.
     Began {

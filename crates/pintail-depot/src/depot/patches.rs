@@ -2,7 +2,7 @@
 //! what was cut off goes on with the very bytes it began with. They can be made again at any time.
 
 use std::collections::HashSet;
-use std::fs::{self, DirEntry};
+use std::fs::{self, DirEntry, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use pintail_core::version::Version;
 
 use super::{Depot, digest_of};
 use crate::partial::{Partial, sweep};
-use crate::patch::{PatchError, make};
+use crate::patch::{PatchError, Signature, builds_on, make, make_by_signature, sketch};
 
 /// The subfolder of a depot that patches lie in.
 const PATCHES: &str = "patches";
@@ -38,24 +38,90 @@ impl Depot {
         if ReleaseName::new(old.version.clone(), &old.digest) != *base {
             return Ok(None);
         }
-        let folder = self.folder().join(PATCHES);
-        let start =
-            format!("{}-{}-{}.", &hex(&new.digest)[..DIGITS], &hex(&old.digest)[..DIGITS], key(lacking));
-        let patch = |digest, bytes| Patch { base: base.clone(), base_digest: old.digest, digest, bytes };
-        if let Some((digest, bytes)) = there(&folder, &start) {
-            return Ok(Some(patch(digest, bytes)));
+        let key = key(lacking, Of::Artifact);
+        let kept = self.kept(&new.digest, base, &key);
+        if let Some(there) = kept.filter(|there| there.base_digest == old.digest) {
+            return Ok(Some(there));
         }
+        let path = |version: &Version| self.artifact_path(name, version);
+        let limits = self.shelf.limits();
+        let write = |out: &mut Partial| make(&path(base.version()), &path(version), lacking, limits, out);
+        self.keep(&new.digest, base, old.digest, &key, write).map(Some)
+    }
+
+    /// The same where the depot lacks the base's artifact, of what a host says of the base: `sign` answers a sketch with
+    /// a signature, and is asked only if the patch isn't there. Nothing if it doesn't answer.
+    pub fn patch_by_signature(
+        &self,
+        name: &AppName,
+        version: &Version,
+        base: &ReleaseName,
+        lacking: &HashSet<Digest>,
+        sign: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+    ) -> Result<Option<Patch>, PatchError> {
+        let Ok((new, manifest)) = self.show(name, version) else { return Ok(None) };
+        let key = key(lacking, Of::Signature);
+        if let Some(there) = self.kept(&new.digest, base, &key) {
+            return Ok(Some(there));
+        }
+        let Some(signature) = sign(&sketch(&manifest)) else { return Ok(None) };
+        let limits = self.shelf.limits();
+        let signature = Signature::read(&signature, &manifest, limits)?;
+        let old = signature.manifest();
+        if old.name() != name || old.release_name() != *base {
+            return Ok(None);
+        }
+        let artifact = self.artifact_path(name, version);
+        let write = |out: &mut Partial| make_by_signature(&signature, &artifact, lacking, limits, out);
+        self.keep(&new.digest, base, old.digest(), &key, write).map(Some)
+    }
+
+    /// The patch that was made before, if it is what its name says.
+    fn kept(&self, new: &Digest, base: &ReleaseName, key: &str) -> Option<Patch> {
+        let start = format!("{}-{}", &hex(new)[..DIGITS], base.digest8());
+        let end = format!("-{key}");
+        patches(&self.folder().join(PATCHES)).find_map(|entry| {
+            let name = entry.file_name();
+            let (what, digest) = name.to_str()?.strip_suffix(ENDING)?.rsplit_once('.')?;
+            let digest: Digest = digest.parse().ok()?;
+            if !what.starts_with(&start) || !what.ends_with(&end) {
+                return None;
+            }
+            let (bytes, found) = digest_of(&entry.path()).ok()?;
+            let base_digest = builds_on(File::open(entry.path()).ok()?)?;
+            let is_it = found == digest && base.fits(&base_digest);
+            is_it.then(|| Patch { base: base.clone(), base_digest, digest, bytes })
+        })
+    }
+
+    /// Keeps what `write` writes.
+    fn keep(
+        &self,
+        new: &Digest,
+        base: &ReleaseName,
+        base_digest: Digest,
+        key: &str,
+        write: impl FnOnce(&mut Partial) -> Result<(), PatchError>,
+    ) -> Result<Patch, PatchError> {
+        let folder = self.folder().join(PATCHES);
         pintail_os::files::make_folder(&folder, 0o755).map_err(|error| failed(&folder, error))?;
         sweep(&folder).map_err(|error| failed(&folder, error))?;
         let mut partial = Partial::create(&folder).map_err(|error| failed(&folder, error))?;
-        let path = |version: &Version| self.artifact_path(name, version);
-        make(&path(base.version()), &path(version), lacking, self.shelf.limits(), &mut partial)?;
+        write(&mut partial)?;
         let (bytes, digest) = partial.written();
-        let place = folder.join(format!("{start}{digest}{ENDING}"));
+        let [new, old] = [new, &base_digest].map(|digest| hex(digest)[..DIGITS].to_owned());
+        let place = folder.join(format!("{new}-{old}-{key}.{digest}{ENDING}"));
         partial.replace(&place).map_err(|error| failed(&place, error))?;
         forget_old(&folder);
-        Ok(Some(patch(digest, bytes)))
+        Ok(Patch { base: base.clone(), base_digest, digest, bytes })
     }
+}
+
+/// What a patch was made of: with the base's artifact it is smaller.
+#[derive(Clone, Copy)]
+enum Of {
+    Artifact,
+    Signature,
 }
 
 fn failed(path: &Path, source: io::Error) -> PatchError {
@@ -66,27 +132,20 @@ fn hex(digest: &Digest) -> String {
     digest.to_string()
 }
 
-/// What tells patches apart that differ only in what the base lacks.
-fn key(lacking: &HashSet<Digest>) -> String {
+/// What tells patches apart that differ only in what the base lacks, or in what they were made of.
+fn key(lacking: &HashSet<Digest>, of: Of) -> String {
     let mut sorted: Vec<&Digest> = lacking.iter().collect();
     sorted.sort();
-    let bytes: Vec<u8> = sorted.iter().flat_map(|digest| *digest.as_bytes()).collect();
+    let mut bytes: Vec<u8> = sorted.iter().flat_map(|digest| *digest.as_bytes()).collect();
+    if matches!(of, Of::Signature) {
+        bytes.extend_from_slice(b"signature");
+    }
     Digest::of(&bytes).short()
 }
 
 fn patches(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     let named = |entry: &DirEntry| entry.file_name().to_str().is_some_and(|name| name.ends_with(ENDING));
     fs::read_dir(folder).into_iter().flatten().flatten().filter(move |entry| named(entry))
-}
-
-/// The patch whose name starts so, if it is what its name says.
-fn there(folder: &Path, start: &str) -> Option<(Digest, u64)> {
-    patches(folder).find_map(|entry| {
-        let name = entry.file_name();
-        let digest: Digest = name.to_str()?.strip_prefix(start)?.strip_suffix(ENDING)?.parse().ok()?;
-        let (bytes, found) = digest_of(&entry.path()).ok()?;
-        (found == digest).then_some((digest, bytes))
-    })
 }
 
 /// Those that can't be removed stay, and harm nothing.

@@ -14,6 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use pintail_core::digest::{DIGEST_BYTES, Digest};
 use pintail_core::manifest::{ENTRIES_MAX, Entry, EntryKind, MANIFEST_PATH, Manifest, TreePath};
+use pintail_core::name::ReleaseName;
 
 use super::error::PatchError;
 use super::form::{self, Content, Part, known};
@@ -50,13 +51,28 @@ impl<'a> Ground<'a> {
         limits: &Limits,
         may_link: &'a (dyn Fn(&TreePath) -> bool + Sync),
     ) -> Result<Ground<'a>, PatchError> {
+        Ground::that(folder, |found| found == digest, &digest.short(), limits, may_link)
+    }
+
+    /// As [`Ground::of`], of the release called `name`, that no file is linked of.
+    pub fn named(folder: &'a Path, name: &ReleaseName, limits: &Limits) -> Result<Ground<'a>, PatchError> {
+        Ground::that(folder, |found| name.fits(found), name.digest8(), limits, &|_| false)
+    }
+
+    fn that(
+        folder: &'a Path,
+        is: impl Fn(&Digest) -> bool,
+        digest: &str,
+        limits: &Limits,
+        may_link: &'a (dyn Fn(&TreePath) -> bool + Sync),
+    ) -> Result<Ground<'a>, PatchError> {
         let path = folder.join(MANIFEST_PATH);
         let base = |why: String| PatchError::Base { path: path.clone(), why };
         let json = pintail_os::files::read_bounded(&path, limits.manifest_bytes)
             .map_err(|error| base(format!("can't be read: {error}")))?;
         let found = Digest::of(&json);
-        if found != *digest {
-            return Err(base(format!("is that of {}, not of {}", found.short(), digest.short())));
+        if !is(&found) {
+            return Err(base(format!("is that of {}, not of {digest}", found.short())));
         }
         let manifest = Manifest::from_json(&json)?;
         let held = Held::read(folder).filter(|held| held.is_sealed());
@@ -68,12 +84,22 @@ impl<'a> Ground<'a> {
         Ok(Ground { folder, manifest, times, may_link, reflinks: AtomicBool::new(true) })
     }
 
+    /// What it is.
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Whether the file of entry `index` is what the manifest says.
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.times[index].is_some()
+    }
+
     fn path(&self, index: usize) -> PathBuf {
         self.folder.join(self.manifest.entries()[index].path.as_str())
     }
 
     /// Opens the file of entry `index`, if it still is what it was.
-    fn open(&self, index: usize) -> Result<File, PatchError> {
+    pub(super) fn open(&self, index: usize) -> Result<File, PatchError> {
         let path = self.path(index);
         let opened = OpenOptions::new().read(true).custom_flags(pintail_os::files::NO_FOLLOW).open(&path);
         let found = opened.and_then(|file| Ok((file.metadata()?, file)));
@@ -161,15 +187,20 @@ fn structure(
     let digests = at_most("digests", number(4).into(), ENTRIES_MAX as u64)?;
     let packed = read(patch, packed)?;
     let digests = read(patch, digests * DIGEST_BYTES as u64)?;
-    let mut structure = Vec::new();
-    let decoder = decoder(packed.as_slice(), limits)?;
-    decoder.take(STRUCTURE_BYTES_MAX + 1).read_to_end(&mut structure).map_err(PatchError::Read)?;
-    at_most("bytes of structure", structure.len() as u64, STRUCTURE_BYTES_MAX)?;
+    let structure = unpacked_structure(&packed, limits)?;
     let (manifest, contents) = form::read(&ground.manifest, &structure, &digests)?;
     same("makes", manifest.digest().as_bytes(), expected)?;
     at_most("entries", manifest.entries().len() as u64, limits.entries as u64)?;
     at_most("bytes of files", manifest.tree_bytes(), limits.tree_bytes)?;
     Ok((manifest, contents))
+}
+
+pub(super) fn unpacked_structure(packed: &[u8], limits: &Limits) -> Result<Vec<u8>, PatchError> {
+    let mut structure = Vec::new();
+    let decoder = decoder(packed, limits)?;
+    decoder.take(STRUCTURE_BYTES_MAX + 1).read_to_end(&mut structure).map_err(PatchError::Read)?;
+    at_most("bytes of structure", structure.len() as u64, STRUCTURE_BYTES_MAX)?;
+    Ok(structure)
 }
 
 fn decoder<'a, R: io::BufRead>(source: R, limits: &Limits) -> Result<zstd::Decoder<'a, R>, PatchError> {
@@ -178,7 +209,7 @@ fn decoder<'a, R: io::BufRead>(source: R, limits: &Limits) -> Result<zstd::Decod
     Ok(decoder)
 }
 
-fn fill(from: &mut impl Read, buffer: &mut [u8]) -> Result<(), PatchError> {
+pub(super) fn fill(from: &mut impl Read, buffer: &mut [u8]) -> Result<(), PatchError> {
     from.read_exact(buffer).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => PatchError::Nonsense("it is cut off"),
         _ => PatchError::Read(error),
@@ -186,13 +217,13 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> Result<(), PatchError> {
 }
 
 /// Reads `count` bytes without making room for them before they come.
-fn read(from: &mut impl Read, count: u64) -> Result<Vec<u8>, PatchError> {
+pub(super) fn read(from: &mut impl Read, count: u64) -> Result<Vec<u8>, PatchError> {
     let mut bytes = Vec::new();
     from.take(count).read_to_end(&mut bytes).map_err(PatchError::Read)?;
     if bytes.len() as u64 == count { Ok(bytes) } else { Err(PatchError::Nonsense("it is cut off")) }
 }
 
-fn same(what: &'static str, found: &[u8], expected: &Digest) -> Result<(), PatchError> {
+pub(super) fn same(what: &'static str, found: &[u8], expected: &Digest) -> Result<(), PatchError> {
     match <[u8; DIGEST_BYTES]>::try_from(found).map(Digest::from_bytes) {
         Ok(found) if found == *expected => Ok(()),
         Ok(found) => Err(PatchError::Digest { what, expected: *expected, found }),
@@ -200,7 +231,7 @@ fn same(what: &'static str, found: &[u8], expected: &Digest) -> Result<(), Patch
     }
 }
 
-fn at_most(what: &'static str, found: u64, most: u64) -> Result<u64, PatchError> {
+pub(super) fn at_most(what: &'static str, found: u64, most: u64) -> Result<u64, PatchError> {
     if found > most { Err(PatchError::Limit { what, found, most }) } else { Ok(found) }
 }
 

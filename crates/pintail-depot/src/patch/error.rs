@@ -63,6 +63,9 @@ pub enum PatchError {
         /// The system's reason.
         source: io::Error,
     },
+    /// What a host says of the release that a patch shall build on.
+    #[error("the signature of the release to build on can't be used: {}", .0.to_string().replace("the patch", "it"))]
+    Signature(#[source] Box<PatchError>),
     /// An artifact that a patch is to be made of can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

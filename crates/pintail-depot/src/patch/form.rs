@@ -58,9 +58,7 @@ pub(super) enum Part {
 /// The structure, and the digests that go beside it because nothing makes them smaller.
 pub(super) fn written(old: &Manifest, new: &Manifest, contents: &[Content]) -> (Vec<u8>, Vec<u8>) {
     let (mut out, mut digests) = (Vec::new(), Vec::new());
-    put_bytes(&mut out, new.name().to_string().as_bytes());
-    put_bytes(&mut out, new.version().to_string().as_bytes());
-    put_bytes(&mut out, new.commit().unwrap_or_default().as_bytes());
+    put_names(new, &mut out);
     write_entries(old, new, &mut out, &mut digests);
     put(&mut out, contents.len() as u64);
     let (mut next, mut last) = (0, 0);
@@ -78,6 +76,33 @@ pub(super) fn written(old: &Manifest, new: &Manifest, contents: &[Content]) -> (
         write_parts(&content.parts, &mut out);
     }
     (out, digests)
+}
+
+/// The structure of `manifest` to one who has another that need not be here: `there` says of each entry at which place
+/// among the other's the very same one stands, if at all; places rise. It brings nothing.
+pub(super) fn written_by_place(manifest: &Manifest, there: &[Option<usize>]) -> (Vec<u8>, Vec<u8>) {
+    let (mut out, mut digests) = (Vec::new(), Vec::new());
+    put_names(manifest, &mut out);
+    let mut said = Said::default();
+    let mut next = 0;
+    for (entry, place) in manifest.entries().iter().zip(there) {
+        let Some(place) = *place else {
+            said.new_entry(entry, &HashMap::new(), &mut digests);
+            continue;
+        };
+        (next..place).for_each(|_| said.again(SKIP));
+        said.keep(entry);
+        next = place + 1;
+    }
+    said.finish(&mut out);
+    put(&mut out, 0);
+    (out, digests)
+}
+
+fn put_names(manifest: &Manifest, out: &mut Vec<u8>) {
+    put_bytes(out, manifest.name().to_string().as_bytes());
+    put_bytes(out, manifest.version().to_string().as_bytes());
+    put_bytes(out, manifest.commit().unwrap_or_default().as_bytes());
 }
 
 /// A length to bring, then one to copy, and so on by turns, until the content's size is reached.
@@ -99,19 +124,16 @@ fn write_parts(parts: &[Part], out: &mut Vec<u8>) {
     }
 }
 
-/// A number how many instructions there are, then those.
 fn write_entries(old: &Manifest, new: &Manifest, out: &mut Vec<u8>, digests: &mut Vec<u8>) {
     let known = known(old);
     let (old, new) = (old.entries(), new.entries());
-    let mut said = Said { out: Vec::new(), count: 0, run: None, path: String::new() };
+    let mut said = Said::default();
     let (mut at_old, mut at_new) = (0, 0);
     while at_old < old.len() || at_new < new.len() {
         let (there, comes) = (old.get(at_old), new.get(at_new));
         match (there, comes) {
             (Some(there), Some(comes)) if there == comes => {
-                said.again(KEEP);
-                said.path.clear();
-                said.path.push_str(comes.path.as_str());
+                said.keep(comes);
                 (at_old, at_new) = (at_old + 1, at_new + 1);
             }
             (Some(there), Some(comes)) if there.path == comes.path && both_files(there, comes) => {
@@ -129,9 +151,7 @@ fn write_entries(old: &Manifest, new: &Manifest, out: &mut Vec<u8>, digests: &mu
             (_, None) => break,
         }
     }
-    said.end_run();
-    put(out, said.count);
-    out.extend_from_slice(&said.out);
+    said.finish(out);
 }
 
 fn both_files(a: &Entry, b: &Entry) -> bool {
@@ -149,6 +169,7 @@ pub(super) fn known(manifest: &Manifest) -> HashMap<Digest, usize> {
     known
 }
 
+#[derive(Default)]
 struct Said {
     out: Vec<u8>,
     count: u64,
@@ -159,6 +180,18 @@ struct Said {
 }
 
 impl Said {
+    fn keep(&mut self, entry: &Entry) {
+        self.again(KEEP);
+        entry.path.as_str().clone_into(&mut self.path);
+    }
+
+    /// A number how many instructions there are, then those.
+    fn finish(mut self, out: &mut Vec<u8>) {
+        self.end_run();
+        put(out, self.count);
+        out.extend_from_slice(&self.out);
+    }
+
     fn again(&mut self, word: u64) {
         match &mut self.run {
             Some((running, count)) if *running == word => *count += 1,

@@ -1,4 +1,4 @@
-//! Two artifacts to a patch. Knows how contents are found in them, and which old file a new one was likely made of;
+//! Two artifacts to a patch, or one and what a host says of another. Knows how contents are found in them, and which old file a new one was likely made of;
 //! does not know where the patch goes.
 
 use std::collections::{HashMap, HashSet};
@@ -10,9 +10,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use pintail_core::digest::Digest;
 use pintail_core::manifest::{Entry, EntryKind, Manifest};
 
+use super::chunks::{self, Chunk};
 use super::error::PatchError;
 use super::form::{Content, Part, known, written};
 use super::ops::{Piece, pieces};
+use super::signature::Signature;
 use super::{CHANGED_BYTES_MAX, CONTENT_BYTES_MAX, MAGIC, STRUCTURE_BYTES_MAX};
 use crate::archive::{ArtifactReader, Form};
 use crate::limits::Limits;
@@ -39,15 +41,14 @@ pub fn make(
     limits: &Limits,
     out: &mut dyn Write,
 ) -> Result<(), PatchError> {
-    let (_, old_manifest) = open(base, limits)?;
-    let (mut artifact, new_manifest) = open(new, limits)?;
-    let wanted = wanted(&old_manifest, &new_manifest, lacking);
-    let mut brought = Brought::default();
-    let mut contents = Vec::new();
+    let (_, old) = open(base, limits)?;
+    let (artifact, new) = open(new, limits)?;
+    let fits = |index: usize| (1..=CHANGED_BYTES_MAX).contains(&old.entries()[index].size_bytes());
+    let wanted = wanted(&old, &new, lacking, fits);
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(READ_AHEAD);
         let sources: HashSet<usize> = wanted.values().flatten().copied().collect();
-        let old = &old_manifest;
+        let old = &old;
         scope.spawn(move || {
             // Whoever waits for one that doesn't come brings all of the new content.
             let _ = read_sources(base, old, &sources, limits, |index, content| {
@@ -55,31 +56,69 @@ pub fn make(
             });
         });
         let mut sources = Sources { receiver, there: HashMap::new(), uses: uses(&wanted) };
-        let last = wanted.keys().max().map_or(0, |last| last + 1);
-        for (index, entry) in new_manifest.entries().iter().enumerate().take(last) {
-            artifact.tarball.next()?;
-            if let (Some(source), EntryKind::File { digest, .. }) = (wanted.get(&index), &entry.kind) {
-                let source = source.and_then(|source| sources.take(source));
-                contents.push(Coming { index, entry, source }.of(
-                    &mut artifact.tarball,
-                    digest,
-                    &mut brought,
-                )?);
+        Making { old, new, artifact, wanted: &wanted }
+            .write(&mut |index| sources.take(index).map(Source::Content), out)
+    })
+}
+
+/// The same, of what a host says of the base.
+pub fn make_by_signature(
+    base: &Signature,
+    new: &Path,
+    lacking: &HashSet<Digest>,
+    limits: &Limits,
+    out: &mut dyn Write,
+) -> Result<(), PatchError> {
+    let old = base.manifest();
+    let (artifact, new) = open(new, limits)?;
+    let wanted = wanted(old, &new, lacking, |index| base.chunks(index).is_some());
+    Making { old, new, artifact, wanted: &wanted }
+        .write(&mut |index| base.chunks(index).map(Source::Chunks), out)
+}
+
+/// A patch about to be written.
+struct Making<'a, 'w> {
+    old: &'a Manifest,
+    new: Manifest,
+    artifact: ArtifactReader<'a>,
+    wanted: &'w HashMap<usize, Option<usize>>,
+}
+
+/// What is known of an old content.
+enum Source<'a> {
+    Content(Vec<u8>),
+    Chunks(&'a [Chunk]),
+}
+
+impl Making<'_, '_> {
+    fn write<'s>(
+        mut self,
+        source: &mut dyn FnMut(usize) -> Option<Source<'s>>,
+        out: &mut dyn Write,
+    ) -> Result<(), PatchError> {
+        let mut brought = Brought::default();
+        let mut contents = Vec::new();
+        let last = self.wanted.keys().max().map_or(0, |last| last + 1);
+        for (index, entry) in self.new.entries().iter().enumerate().take(last) {
+            self.artifact.tarball.next()?;
+            if let (Some(from), EntryKind::File { digest, .. }) = (self.wanted.get(&index), &entry.kind) {
+                let source = from.and_then(|from| Some((from, source(from)?)));
+                let coming = Coming { index, entry, source };
+                contents.push(coming.of(&mut self.artifact.tarball, digest, &mut brought)?);
             }
         }
-        Ok::<_, PatchError>(())
-    })?;
-    let (structure, digests) = written(&old_manifest, &new_manifest, &contents);
-    let structure = packed_structure(&structure)?;
-    let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(PatchError::Read);
-    put(&MAGIC)?;
-    put(new_manifest.digest().as_bytes())?;
-    put(old_manifest.digest().as_bytes())?;
-    put(&(structure.len() as u32).to_be_bytes())?;
-    put(&((digests.len() / 32) as u32).to_be_bytes())?;
-    put(&structure)?;
-    put(&digests)?;
-    put(&brought.finish().map_err(PatchError::Read)?)
+        let (structure, digests) = written(self.old, &self.new, &contents);
+        let structure = packed_structure(&structure)?;
+        let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(PatchError::Read);
+        put(&MAGIC)?;
+        put(self.new.digest().as_bytes())?;
+        put(self.old.digest().as_bytes())?;
+        put(&(structure.len() as u32).to_be_bytes())?;
+        put(&((digests.len() / 32) as u32).to_be_bytes())?;
+        put(&structure)?;
+        put(&digests)?;
+        put(&brought.finish().map_err(PatchError::Read)?)
+    }
 }
 
 fn open<'a>(path: &Path, limits: &Limits) -> Result<(ArtifactReader<'a>, Manifest), PatchError> {
@@ -99,10 +138,16 @@ fn packed_structure(structure: &[u8]) -> Result<Vec<u8>, PatchError> {
     zstd::bulk::compress(structure, level).map_err(PatchError::Read)
 }
 
-/// The entries of `new` whose contents have to come, each with the entry of `old` that it was likely made of.
-fn wanted(old: &Manifest, new: &Manifest, lacking: &HashSet<Digest>) -> HashMap<usize, Option<usize>> {
+/// The entries of `new` whose contents have to come, each with the entry of `old` that it was likely made of, among
+/// those that `fit`.
+fn wanted(
+    old: &Manifest,
+    new: &Manifest,
+    lacking: &HashSet<Digest>,
+    fits: impl Fn(usize) -> bool,
+) -> HashMap<usize, Option<usize>> {
     let there = known(old);
-    let likely = Likely::among(old, new, lacking);
+    let likely = Likely::among(old, new, lacking, fits);
     let mut seen = HashSet::new();
     let mut wanted = HashMap::new();
     let mut room = SOURCES_BYTES_MAX;
@@ -138,11 +183,16 @@ struct Likely<'a> {
 }
 
 impl<'a> Likely<'a> {
-    fn among(old: &'a Manifest, new: &Manifest, lacking: &HashSet<Digest>) -> Self {
+    fn among(
+        old: &'a Manifest,
+        new: &Manifest,
+        lacking: &HashSet<Digest>,
+        fits: impl Fn(usize) -> bool,
+    ) -> Self {
         let mut likely = Likely { there: HashMap::new(), gone: HashMap::new(), moved: HashMap::new() };
         for (index, entry) in old.entries().iter().enumerate() {
-            let EntryKind::File { digest, size_bytes, .. } = &entry.kind else { continue };
-            if *size_bytes == 0 || *size_bytes > CHANGED_BYTES_MAX || lacking.contains(digest) {
+            let EntryKind::File { digest, .. } = &entry.kind else { continue };
+            if !fits(index) || lacking.contains(digest) {
                 continue;
             }
             let path = entry.path.as_str();
@@ -187,15 +237,14 @@ struct Sources {
 
 impl Sources {
     /// The content of entry `index`; nothing if it can't be read.
-    fn take(&mut self, index: usize) -> Option<(usize, Vec<u8>)> {
+    fn take(&mut self, index: usize) -> Option<Vec<u8>> {
         while !self.there.contains_key(&index) {
             let (index, content) = self.receiver.recv().ok()?;
             self.there.insert(index, content);
         }
         let left = self.uses.get_mut(&index)?;
         *left -= 1;
-        let content = if *left == 0 { self.there.remove(&index) } else { self.there.get(&index).cloned() };
-        Some((index, content?))
+        if *left == 0 { self.there.remove(&index) } else { self.there.get(&index).cloned() }
     }
 }
 
@@ -241,7 +290,7 @@ fn whole(
 struct Coming<'a> {
     index: usize,
     entry: &'a Entry,
-    source: Option<(usize, Vec<u8>)>,
+    source: Option<(usize, Source<'a>)>,
 }
 
 impl Coming<'_> {
@@ -256,8 +305,12 @@ impl Coming<'_> {
             return Ok(Content { entry, source: None, parts: Vec::new() });
         };
         let new = whole(from, self.entry.size_bytes(), digest, self.entry)?;
+        let found = match old {
+            Source::Content(old) => pieces(&old, &new),
+            Source::Chunks(old) => chunks::pieces(old, &new),
+        };
         let mut parts = Vec::new();
-        for piece in pieces(&old, &new) {
+        for piece in found {
             parts.push(match piece {
                 Piece::Copy { from, length } => Part::Copy { from: from as u64, length: length as u64 },
                 Piece::Bring(range) => {

@@ -63,6 +63,13 @@ impl<'a> Numbers<'a> {
         Some(bytes)
     }
 
+    /// So many bytes, without a length before them.
+    pub(super) fn next_array<const COUNT: usize>(&mut self) -> Option<[u8; COUNT]> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*bytes)
+    }
+
     pub(super) fn next_text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.next_bytes()?).ok()
     }

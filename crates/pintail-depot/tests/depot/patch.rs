@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pintail_core::digest::Digest;
 use pintail_core::manifest::{HELD_PATH, Manifest, TreePath};
 use pintail_depot::pack::manifest_of_tree;
-use pintail_depot::patch::{Ground, PatchError, apply, make};
+use pintail_depot::patch::{Ground, PatchError, Signature, apply, make, make_by_signature, sign, sketch};
 use pintail_depot::{Held, Limits, pack, unpack};
 use proptest::prelude::*;
 
@@ -71,6 +71,27 @@ impl Room {
         let (old, new) = (self.at("old.tar.zst"), self.at("new.tar.zst"));
         make(&old, &new, &self.lacking(), &Limits::default(), &mut patch).unwrap();
         patch
+    }
+
+    /// What the host answers to `sketch`.
+    fn sign(&self, sketch: &[u8]) -> Result<Vec<u8>, PatchError> {
+        let base = self.at("base");
+        let ground = Ground::named(&base, &self.old.release_name(), &Limits::default())?;
+        sign(&ground, sketch)
+    }
+
+    fn signature(&self) -> Vec<u8> {
+        self.sign(&sketch(&self.new)).unwrap()
+    }
+
+    /// What an operator makes who has only the new artifact.
+    fn patch_by(&self, signature: &[u8]) -> Result<Vec<u8>, PatchError> {
+        let signature = Signature::read(signature, &self.new, &Limits::default())?;
+        assert_eq!(signature.manifest(), &self.old);
+        let mut patch = Vec::new();
+        let new = self.at("new.tar.zst");
+        make_by_signature(&signature, &new, &self.lacking(), &Limits::default(), &mut patch)?;
+        Ok(patch)
     }
 
     /// Applies `patch`; whatever comes of it has to be all or nothing, and the base stays what it was.
@@ -208,6 +229,108 @@ fn a_base_that_was_changed_is_not_built_upon() {
 }
 
 #[test]
+fn an_operator_without_the_bases_artifact_brings_what_is_around_the_change() {
+    let text = lines(200_000);
+    let mut changed = text.clone();
+    changed.splice(900_000..900_000, *b"grown");
+    let many = |at: &Path| (0..200).for_each(|n| write(at, &format!("many/{n}"), &lines(200 + n)));
+    let room = Room::of(
+        |at| {
+            many(at);
+            write(at, "app/text", &text);
+            write(at, "app/renamed.3f9a.js", &lines(5000));
+        },
+        |at| {
+            many(at);
+            write(at, "app/text", &changed);
+            write(at, "app/renamed.77c1.js", &[lines(5000), b"more".to_vec()].concat());
+        },
+    );
+    assert_eq!(sketch(&room.new).len(), 5 * room.new.entries().len());
+    let signature = room.signature();
+    // 3.2 MB are cut into chunks of 8 KB, 80 KB into such of 2 KB, and what did not change is not told.
+    assert!(signature.len() < 8_000, "{} bytes", signature.len());
+    let patch = room.patch_by(&signature).unwrap();
+    assert!(patch.len() < 9_000, "{} bytes", patch.len());
+    for link in [false, true] {
+        room.apply(&patch, &|_| link).unwrap();
+    }
+    // One that has nothing in common is told everything.
+    let all = room.sign(&[]).unwrap();
+    assert!(all.len() > 200 * 40, "{} bytes", all.len());
+    assert_eq!(room.patch_by(&all).unwrap(), patch);
+}
+
+#[test]
+fn a_signature_of_a_base_that_was_changed_is_refused_or_leaves_out_what_was() {
+    let room = sample();
+    let file = room.at("base/app/text");
+    let (content, found) = (fs::read(&file).unwrap(), fs::metadata(&file).unwrap());
+    let full = room.signature();
+    let overwrite = |content: &[u8]| {
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        fs::write(&file, content).unwrap();
+    };
+    overwrite(&lines(2999));
+    let refused = room.sign(&sketch(&room.new)).unwrap_err().to_string();
+    assert!(refused.ends_with("is no longer what it was when it was sealed"), "{refused}");
+    // Somebody who gives the time back is not seen by it, but by the content: no chunk of that is told.
+    let mut other = content;
+    other[5] ^= 1;
+    overwrite(&other);
+    fs::File::open(&file).unwrap().set_modified(found.modified().unwrap()).unwrap();
+    let signature = room.signature();
+    assert!(signature.len() < full.len());
+    room.apply(&room.patch_by(&signature).unwrap(), &|_| false).unwrap();
+    // A patch on what was told before comes out wrong, and is refused.
+    insta::assert_snapshot!(room.apply(&room.patch_by(&full).unwrap(), &|_| false).unwrap_err(), @"`app/text` comes out with other content than the manifest says");
+}
+
+#[test]
+fn no_signature_is_believed() {
+    let room = sample();
+    let signature = room.signature();
+    let with = |at: usize, bytes: &[u8]| {
+        let mut evil = signature.clone();
+        evil[at..at + bytes.len()].copy_from_slice(bytes);
+        evil
+    };
+    let last = signature.len();
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", vec![]),
+        ("a patch", room.patch()),
+        ("another format", with(7, &[2])),
+        ("of another release", with(8, &[0; 32])),
+        ("a structure longer than allowed", with(40, &[0xff; 4])),
+        ("more digests than allowed", with(44, &[0xff; 4])),
+        ("fewer digests", with(44, &[0, 0, 0, 0])),
+        ("cut", signature[..last - 1].to_vec()),
+        ("chunks of what is not there", [&signature[..], &[0x7f]].concat()),
+        ("chunks of a number that is none", [&signature[..], &[0xff; 10]].concat()),
+        ("longer than allowed", [signature.clone(), vec![0; 32 << 20]].concat()),
+    ];
+    let read = |bytes: &[u8]| Signature::read(bytes, &room.new, &Limits::default()).map(drop);
+    let told = cases.iter().map(|(name, evil)| format!("{name}: {}", read(evil).unwrap_err()));
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
+
+    // Cut and flipped at any place, or nearly: it can't be read, or what is made of it is the right release or is refused.
+    let (mut made, mut refused) = (0, 0);
+    for at in (0..last).step_by(13) {
+        // Cut before a file's chunks it only tells less of them.
+        if let Ok(patch) = room.patch_by(&signature[..at]) {
+            room.apply(&patch, &|_| true).unwrap();
+        }
+        let mut evil = signature.clone();
+        evil[at] ^= 1 << (at % 8);
+        if let Ok(patch) = room.patch_by(&evil) {
+            made += 1;
+            refused += usize::from(room.apply(&patch, &|_| true).is_err());
+        }
+    }
+    assert!(made > 10 && refused * 2 < made, "of {made} patches {refused} were refused");
+}
+
+#[test]
 fn nothing_is_believed() {
     let room = sample();
     let patch = room.patch();
@@ -294,12 +417,46 @@ proptest! {
         });
         let mut patch = room.patch();
         room.apply(&patch, &|_| link).unwrap();
+        let mut signature = room.signature();
+        room.apply(&room.patch_by(&signature).unwrap(), &|_| link).unwrap();
+        for (at, value) in &damage {
+            let at = at.index(signature.len());
+            signature[at] = *value;
+        }
+        if let Ok(patch) = room.patch_by(&signature) {
+            let _ = room.apply(&patch, &|_| link);
+        }
+        // Any sketch is answered; an answer to another one than that of the new release tells another manifest.
+        let any: Vec<u8> = damage.iter().flat_map(|(_, value)| [*value; 7]).collect();
+        let _ = Signature::read(&room.sign(&any).unwrap(), &room.new, &Limits::default());
+        let _ = Signature::read(&room.sign(&sketch(&room.old)).unwrap(), &room.new, &Limits::default());
         for (at, value) in damage {
             let at = at.index(patch.len());
             patch[at] = value;
         }
         let _ = room.apply(&patch, &|_| link);
     }
+}
+
+/// What a host says to an operator: `docs/formats/artifact.md`.
+#[test]
+fn the_form_of_a_signature_is_pinned() {
+    let room = sample();
+    let signature = room.signature();
+    assert_eq!(signature[..40], [b"PTSIGNS\x01", &room.old.digest().as_bytes()[..]].concat());
+    let number = |at: usize| u32::from_be_bytes(signature[at..at + 4].try_into().unwrap()) as usize;
+    let (structure, rest) = signature[48..].split_at(number(40));
+    let (digests, chunks) = rest.split_at(32 * number(44));
+    assert!(zstd::decode_all(structure).unwrap().starts_with(b"\x04blog\x011\x00"));
+    let content = |path: &str| fs::read(room.at("old").join(path)).unwrap();
+    let order = ["app/gone", "app/moved", "app/renamed.3f9a.js", "app/text", "nothing"];
+    assert_eq!(digests, order.map(|path| *Digest::of(&content(path)).as_bytes()).concat());
+    // The first that is cut is the third file, behind the folder and two others: its entry, its first chunk's length.
+    let index = |path: &str| room.old.entries().iter().position(|entry| entry.path.as_str() == path).unwrap();
+    assert_eq!(usize::from(chunks[0]), index("app/moved"));
+    let length = usize::from(chunks[1] & 0x7f) | usize::from(chunks[2]) << 7;
+    assert_eq!(chunks[3..11], blake3::hash(&content("app/moved")[..length]).as_bytes()[..8]);
+    assert_eq!(sketch(&room.new)[..5], blake3::hash(br#"{"kind":"directory","path":"app"}"#).as_bytes()[..5]);
 }
 
 /// What hosts read and keep: `docs/formats/artifact.md`. The structure is pinned beside its reader.

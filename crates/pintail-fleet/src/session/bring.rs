@@ -1,10 +1,10 @@
 //! What the operator brings when a host wants it: bytes of the depot, in data frames. Knows no step.
 
-use super::{Session, Wish};
+use super::{Came, Session, Wish};
 use pintail_core::digest::Digest;
 use pintail_core::plan::Step;
 use pintail_core::wire::frame;
-use pintail_core::wire::{AHEAD_MAX, Ahead, Ask, DATA_PIECE, Say, Trouble};
+use pintail_core::wire::{AHEAD_MAX, Ahead, Ask, DATA_PIECE, Trouble};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -36,7 +36,7 @@ impl Session {
         patch: Option<&Digest>,
         artifact: Option<&Path>,
         wish: &mut dyn FnMut() -> Wish,
-    ) -> Result<Option<io::Result<Say>>, Trouble> {
+    ) -> Result<Option<io::Result<Came>>, Trouble> {
         let cannot = |error: &dyn std::fmt::Display| {
             Trouble::new(format!("cannot bring artifact `{}`", digest.short()), error)
         };

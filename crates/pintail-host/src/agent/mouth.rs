@@ -38,6 +38,17 @@ impl Mouth {
     pub(super) fn say<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
         let mut bytes = Vec::new();
         frame::send(&mut bytes, value)?;
+        self.put(bytes)
+    }
+
+    /// Says `data`, at most as much as fits into a frame.
+    pub(super) fn send_data(&mut self, data: &[u8]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        frame::send_data(&mut bytes, data)?;
+        self.put(bytes)
+    }
+
+    fn put(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
         let until = Instant::now() + PATIENCE;
         loop {
             match self.words.try_send(bytes) {

@@ -126,10 +126,10 @@ impl Drill<'_> {
     fn kill_at(&mut self, line: u64, wish: &Wish) -> Result<Option<Tried>, Failure> {
         let mut hosts = self.operator.observe(self.target)?;
         let before = live(&hosts);
-        let mut plan = self.plan(wish, &hosts)?;
+        let mut plan = self.plan(wish, &mut hosts)?;
         if plan.is_nothing() {
             // The last one was killed behind its point of no return, and finished: back, for the next.
-            plan = self.plan(&Wish::Back(None), &hosts)?;
+            plan = self.plan(&Wish::Back(None), &mut hosts)?;
         }
         let to = plan.hosts.iter().find_map(|part| Some(part.plan.as_ref()?.release.name.clone()));
         let errand = Errand {
@@ -175,7 +175,7 @@ impl Drill<'_> {
         }))
     }
 
-    fn plan(&self, wish: &Wish, hosts: &[Host]) -> Result<Plan, Failure> {
+    fn plan(&self, wish: &Wish, hosts: &mut [Host]) -> Result<Plan, Failure> {
         let patches = operation::patches(self.project, wish, hosts);
         let desired = Desired { config: &self.project.config, target: self.target, wish, patches: &patches };
         Ok(target::plan(desired, hosts)?)

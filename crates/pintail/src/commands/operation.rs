@@ -52,7 +52,7 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
             return Ok(exit);
         }
     }
-    let patches = patches(order.project, &order.wish, &hosts);
+    let patches = patches(order.project, &order.wish, &mut hosts);
     let desired =
         Desired { config: &order.project.config, target: order.target, wish: &order.wish, patches: &patches };
     let plan = target::plan(desired, &hosts)?;
@@ -139,9 +139,9 @@ fn lead(
 }
 
 /// What travels to `hosts` instead of the artifact.
-pub(crate) fn patches(project: &Project, wish: &Wish, hosts: &[Host]) -> Vec<Patch> {
-    let observed = hosts.iter().map(|host| &host.observed);
-    pintail_fleet::patches::patches(&project.depot(), &project.config.name, wish, observed)
+pub(crate) fn patches(project: &Project, wish: &Wish, hosts: &mut [Host]) -> Vec<Patch> {
+    let hosts = hosts.iter_mut().map(|host| (&host.observed, &mut host.session));
+    pintail_fleet::patches::patches(&project.depot(), &project.config.name, wish, hosts)
 }
 
 /// The commits between what is live and what comes, as far as this checkout knows them: told, never needed.

@@ -12,8 +12,8 @@ pub(crate) fn run(place: &Place, args: &args::Plan) -> Result<Exit, Failure> {
     let project = place.project()?;
     let target = project.target(&args.target)?;
     let (wish, _) = operation::release(&project, args.version.as_deref())?;
-    let hosts = project.operator()?.observe(target)?;
-    let patches = operation::patches(&project, &wish, &hosts);
+    let mut hosts = project.operator()?.observe(target)?;
+    let patches = operation::patches(&project, &wish, &mut hosts);
     let desired = Desired { config: &project.config, target, wish: &wish, patches: &patches };
     let plan = target::plan(desired, &hosts)?;
     if args.json {

@@ -2,6 +2,7 @@
 
 use super::common::{error, finish};
 use super::hosts::{Fleet, QUICK};
+use pintail_core::plan::{Patch, Plan, Step};
 use std::fs;
 
 fn two() -> Fleet {
@@ -43,6 +44,31 @@ fn deployed_again_a_bad_release_and_back_without_depot() {
         let tally = client.none_failed();
         println!("{} requests, none failed, slowest {} ms", tally["requests"], tally["slowest_ms"]);
     }
+}
+
+/// A fresh CI runner: its depot never had what the hosts have.
+#[test]
+fn one_host_tells_a_depot_without_the_base_what_both_have() {
+    let fleet = two();
+    fleet.deploy("1.0").expect(0);
+    fs::remove_dir_all(fleet.stage.project.join(".pintail")).unwrap();
+    fleet.stage.release("2.0", "healthy");
+    fleet.calls();
+    let plan = fleet.run(&["plan", "prod", "--json"]);
+    assert_eq!(fleet.calls(), 2, "a connection a host");
+    let plan: Plan = serde_json::from_str(&plan.expect(0).out).unwrap();
+    let patches: Vec<Patch> = plan
+        .hosts
+        .iter()
+        .flat_map(|part| &part.plan.as_ref().unwrap().steps)
+        .filter_map(|step| if let Step::Deliver { patch, .. } = step { patch.clone() } else { None })
+        .collect();
+    let artifact = plan.hosts[0].plan.as_ref().unwrap().release.packed_bytes;
+    assert!(patches.len() == 2 && patches[0] == patches[1], "{patches:?}");
+    assert!(patches[0].bytes * 20 < artifact, "{patches:?}");
+    let ran = fleet.deploy("2.0");
+    assert!(ran.expect(0).err.contains("what 1.0-"), "{}", ran.all());
+    fleet.all_serve("2.0", "by a fresh operator");
 }
 
 #[test]
