@@ -141,7 +141,7 @@ impl Drop for Lab {
 }
 
 /// Where the lab keeps everything.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     std::env::var_os("PINTAIL_LAB").map_or_else(|| PathBuf::from("/var/tmp/pintail-lab"), PathBuf::from)
 }
 

@@ -13,7 +13,10 @@ mod common;
 mod hosts;
 
 mod course;
+mod disks;
+mod elsewhere;
 mod links;
 mod logins;
+mod neighbours;
 mod pond;
 mod power;
