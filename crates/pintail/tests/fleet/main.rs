@@ -12,6 +12,7 @@ mod common;
 
 mod hosts;
 
+mod clocks;
 mod course;
 mod disks;
 mod elsewhere;
