@@ -21,3 +21,4 @@ mod logins;
 mod neighbours;
 mod pond;
 mod power;
+mod versions;
