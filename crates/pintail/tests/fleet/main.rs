@@ -21,4 +21,5 @@ mod logins;
 mod neighbours;
 mod pond;
 mod power;
+mod units;
 mod versions;
