@@ -130,13 +130,13 @@ fn a_machine_that_loses_power_takes_its_operator_along() {
     fleet.deploy("1.0").expect(0);
     for (step, version) in [("prepare", "2.0"), ("health", "3.0")] {
         let other = Elsewhere::on(&fleet, "web2");
+        let from = fleet.live()[0].clone();
         let mut operator = other.start(version);
         let mut told = BufReader::new(operator.stderr.take().unwrap());
         let mut heard = String::new();
         while !heard.lines().any(|line| line.starts_with("web3") && line.contains(step)) {
             assert!(told.read_line(&mut heard).unwrap() > 0, "no `{step}`: {heard}");
         }
-        let from = fleet.live()[0].clone();
         fleet.lab.kill("web2");
         let _ = operator.kill();
         let _ = finish(operator);
