@@ -50,6 +50,9 @@ pub struct Observed {
     /// What differs in the live release from what was deployed, where that was looked at and is known.
     #[serde(default)]
     pub differing: Option<Differing>,
+    /// Files of their supervisor's that are not as a deployment wrote them.
+    #[serde(default)]
+    pub altered: Vec<Altered>,
     /// The maintenance flag.
     pub maintenance: Maintenance,
     /// The digest of the host's own settings file; `None` when it has none.
@@ -140,6 +143,59 @@ impl Differing {
             0 => None,
             1 => Some(format!("1 file differs from what was deployed: {names}")),
             count => Some(format!("{count} files differ from what was deployed: {names}{more}")),
+        }
+    }
+}
+
+/// A file by which a supervisor runs a service, and which somebody changed by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Altered {
+    /// Whose it is: `web@12`.
+    pub service: String,
+    /// Where it is.
+    pub path: String,
+    /// How it is.
+    pub how: Alteration,
+}
+
+/// How a file is that was changed by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alteration {
+    /// It has another text.
+    Changed,
+    /// It is not there, or something else is.
+    Missing,
+    /// It was added: settings of a unit beside its own file.
+    Added,
+    /// The same for a socket, whose unit goes on over deployments.
+    AddedToSocket,
+}
+
+impl Altered {
+    /// Whether a deployment mends it: it writes its own files, and makes other units.
+    pub fn is_mended(&self) -> bool {
+        self.how != Alteration::AddedToSocket
+    }
+
+    /// In a sentence.
+    pub fn told(&self) -> String {
+        let Self { service, path, how } = self;
+        match how {
+            Alteration::Changed => {
+                format!("`{path}` of `{service}` was changed by hand; `pintail deploy` writes its own")
+            }
+            Alteration::Missing => {
+                format!("`{path}` of `{service}` is not what Pintail put there; `pintail deploy` does")
+            }
+            Alteration::Added => {
+                format!("`{path}` was added to `{service}` by hand; after `pintail deploy` it has none")
+            }
+            Alteration::AddedToSocket => {
+                format!(
+                    "`{path}` was added to the socket of `{service}` by hand; `systemctl revert` takes it away"
+                )
+            }
         }
     }
 }
@@ -237,6 +293,8 @@ struct Basis<'a> {
     services: Vec<(&'a Service, Option<Digest>, bool)>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unexplained: &'a [Service],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    altered: &'a [Altered],
     maintenance: &'a Maintenance,
     environment: Option<Digest>,
     unfinished: Option<u64>,
@@ -266,6 +324,7 @@ impl Observed {
             next: self.next,
             services: self.services.iter().map(|s| (&s.service, s.environment, s.public)).collect(),
             unexplained: &self.unexplained,
+            altered: &self.altered,
             maintenance: &self.maintenance,
             environment: self.environment,
             unfinished: self.unfinished.as_ref().map(|u| u.id),

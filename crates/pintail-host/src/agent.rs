@@ -155,7 +155,8 @@ impl Agent<'_> {
         }
         let why =
             format!("it speaks format {} and this agent, Pintail {}, {FORMAT}", hello.format, self.version);
-        Err(Trouble::new(format!("cannot talk to Pintail {}", hello.pintail), why))
+        Err(Trouble::new(format!("cannot talk to Pintail {}", hello.pintail), why)
+            .hint("use the same Pintail on both sides"))
     }
 
     fn say(&self, said: &Say) {

@@ -38,7 +38,7 @@ pub fn examine(layout: &Layout, wants: &Wants) -> Vec<Finding> {
         journal(&observed),
         processes(&observed),
         release(layout, &observed),
-        supervisor(layout),
+        supervisor(layout, &observed),
         shell(),
         lock(layout),
     ];
@@ -271,7 +271,7 @@ fn release(layout: &Layout, observed: &Result<Observed, Trouble>) -> Finding {
     }
 }
 
-fn supervisor(layout: &Layout) -> Finding {
+fn supervisor(layout: &Layout, observed: &Result<Observed, Trouble>) -> Finding {
     let all = supervisors::everything(layout);
     let others: Vec<String> = all
         .services
@@ -286,6 +286,17 @@ fn supervisor(layout: &Layout) -> Finding {
             "supervisor",
             format!("the systemd of `{user}` ends with the last session, and its services with it"),
             format!("as root: `loginctl enable-linger {user}`"),
+        );
+    }
+    let altered = observed.as_ref().map(|observed| &observed.altered[..]).unwrap_or_default();
+    if let Some(first) = altered.first() {
+        let more = altered.len() - 1;
+        let more =
+            if more > 0 { format!("; and {more} more, as `pintail status` tells") } else { String::new() };
+        return bad(
+            "supervisor",
+            format!("{}{more}", first.told()),
+            "what is to stay belongs into pintail.toml or into the host's settings: every deployment writes its own",
         );
     }
     if !others.is_empty() {

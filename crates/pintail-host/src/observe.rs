@@ -132,6 +132,8 @@ pub fn observe(layout: &Layout, pintail: &str, held: bool) -> Result<Observed, T
         missing,
         unexplained,
         supervised: supervised.watched,
+        // While an operation is on its way, it is what writes them.
+        altered: if settled { supervised.altered } else { Vec::new() },
         differing: None,
         maintenance: read_flag(layout),
         environment: Some(&settings.bytes).filter(|bytes| !bytes.is_empty()).map(|bytes| Digest::of(bytes)),

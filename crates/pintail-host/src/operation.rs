@@ -90,7 +90,7 @@ impl Place<'_> {
     }
 
     fn cannot_change(&self) -> String {
-        format!("cannot change `{}`", self.layout.root().display())
+        format!("cannot change `{}` on `{}`", self.layout.root().display(), pintail_os::process::host())
     }
 
     fn taken(&self, running: &Running) -> Trouble {

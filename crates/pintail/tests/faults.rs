@@ -140,7 +140,7 @@ fn a_current_made_by_hand_is_left_alone() {
     stage.release("2.0", "healthy");
     let current = stage.root.join("current");
     fs::create_dir_all(current.join("by-hand")).unwrap();
-    let refusal = "error: cannot make a release live in `ROOT`
+    let refusal = "error: cannot make a release live in `ROOT` on `MACHINE`
   `ROOT/current` is WHAT, which Pintail did not make
 hint: move it away if nothing needs it: `mv ROOT/current ROOT/current.before`";
     told(&stage, &["deploy", "local", "1.0", "--yes"], 1, &refusal.replace("WHAT", "a folder"));

@@ -113,7 +113,7 @@ fn who_holds_the_lock_is_told() {
         let seconds = told[since..].split(' ').next().unwrap().to_owned();
         assert_eq!(
             told.replacen(&format!("since {seconds} s"), "since N s", 1),
-            "error: cannot change `ROOT`
+            "error: cannot change `ROOT` on `MACHINE`
   deployment 2 of tester@MACHINE is running there, since N s, at step `route`
 hint: `pintail attach TARGET` watches it, `pintail abort TARGET` undoes it",
             "{command:?}"

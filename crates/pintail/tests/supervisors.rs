@@ -326,6 +326,40 @@ fn it_takes_over_from_another_and_gives_back(kind: Kind) {
     assert_eq!((processes(&under), under.drift()), (vec!["web".to_owned()], vec![]));
 }
 
+/// Run scripts are the supervisor's to read, and no deployment's to guess at.
+fn what_is_changed_by_hand_is_told_and_put_right(kind: Kind) {
+    if !kind.has_folders() {
+        return println!("{}: not here; `tests/fleet` has the units", kind.word());
+    }
+    let under = stage(kind, &hello(""), "healthy");
+    under.deploy("1.0").expect(0);
+    assert_eq!(under.drift(), Vec::<String>::new());
+    let service = under.root.join("services/web-1");
+    let run = fs::read_to_string(service.join("1/run")).unwrap();
+    fs::write(service.join("1/run"), run.replace("\nexec >>", "\nulimit -n 64\nexec >>")).unwrap();
+    fs::remove_file(service.join("1/finish")).unwrap();
+    fs::write(under.root.join("services/holder/run"), "#!/bin/sh\n").unwrap();
+    let told: Vec<String> = under.drift().iter().map(|told| under.plain(told)).collect();
+    assert_eq!(
+        told,
+        [
+            "`ROOT/services/web-1/1/run` of `web@1` was changed by hand; `pintail deploy` writes its own",
+            "`ROOT/services/web-1/1/finish` of `web@1` is not what Pintail put there; `pintail deploy` does",
+            "`ROOT/services/holder/run` of `web@1` was changed by hand; `pintail deploy` writes its own",
+        ]
+    );
+    let doctor = under.run(&["doctor", "local"]);
+    assert!(doctor.expect(1).out.contains("; and 2 more, as `pintail status` tells\n"), "{}", doctor.all());
+    // What is live already is deployed anew.
+    let again = under.deploy("1.0");
+    assert!(!again.expect(0).err.contains("nothing to do"), "{}", again.all());
+    assert_eq!(under.drift(), Vec::<String>::new());
+    assert_eq!(under.served().as_deref(), Ok("1.0"));
+    only_given(&under, 2);
+    let again = under.deploy("1.0");
+    assert!(again.expect(0).err.contains("nothing to do"), "{}", again.all());
+}
+
 macro_rules! suite {
     ($($name:ident),* $(,)?) => {
         suite!(@ embedded Kind::Embedded; $($name),*);
@@ -361,4 +395,5 @@ suite! {
     a_killed_holder_costs_nothing,
     after_a_power_cut_it_serves_again,
     it_takes_over_from_another_and_gives_back,
+    what_is_changed_by_hand_is_told_and_put_right,
 }

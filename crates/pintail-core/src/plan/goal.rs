@@ -46,7 +46,7 @@ pub(super) fn live(observed: &Observed) -> Result<Option<&ReleaseName>, Refusal>
         // The link is ours to set: what it named is gone, so nothing is lost by setting it anew.
         Current::Nothing | Current::Dangling { .. } => Ok(None),
         Current::Foreign { what } => Err(Refusal::new(
-            format!("cannot make a release live in `{}`", observed.root),
+            format!("cannot make a release live in `{}` on `{}`", observed.root, observed.machine),
             format!("`{}/current` is {what}, which Pintail did not make", observed.root),
             format!("move it away if nothing needs it: `mv {0}/current {0}/current.before`", observed.root),
         )),

@@ -13,7 +13,7 @@ use crate::config::{
 use crate::history::{Kind, prunable};
 use crate::layout::Layout;
 use crate::name::ReleaseName;
-use crate::observed::{Maintenance, Observed, ObservedService};
+use crate::observed::{Altered, Maintenance, Observed, ObservedService};
 use crate::version::Version;
 use std::path::Path;
 use std::time::Duration;
@@ -200,7 +200,12 @@ impl<'a> Maker<'a> {
         };
         let watched = self.observed.supervised || wanted.is_empty();
         let explained = self.observed.unexplained.is_empty();
-        watched && explained && wanted.len() == self.observed.services.len() && wanted.iter().all(alike)
+        let as_written = !self.observed.altered.iter().any(Altered::is_mended);
+        watched
+            && explained
+            && as_written
+            && wanted.len() == self.observed.services.len()
+            && wanted.iter().all(alike)
     }
 
     fn services(&self) -> Vec<Pair<'a>> {

@@ -59,6 +59,7 @@ fn bare() -> Observed {
         services: vec![],
         missing: vec![],
         unexplained: vec![],
+        altered: vec![],
         supervised: true,
         differing: None,
         maintenance: Maintenance::Off,

@@ -1,11 +1,13 @@
 //! What supervisors that are not ours are given: names, unit files, scripts, sudoers lines. Texts only: who puts
 //! them where, and what runs then, is not known here.
 
+mod mark;
 mod names;
 mod scripts;
 mod sudoers;
 mod units;
 
+pub use mark::is_as_written;
 pub use names::Names;
 pub use scripts::{Script, ended_script, holder_script, run_script};
 pub use sudoers::sudoers;

@@ -1,5 +1,6 @@
 //! The scripts in a service's folder.
 
+use super::mark::marked;
 use crate::plan::quoted;
 use std::path::Path;
 
@@ -35,22 +36,27 @@ impl Script<'_> {
 /// The `run` of instance `n` of the service in `folder`.
 pub fn run_script(script: &Script<'_>, folder: &Path, n: u32) -> String {
     let program = word(&folder.join("pintail"));
-    format!("{}{program} enter --service {} --instance {n}\n", script.begin(), word(folder))
+    marked(&format!("{}{program} enter --service {} --instance {n}\n", script.begin(), word(folder)))
 }
 
 /// The `run` of the holder of the root's sockets, whose folder is `folder`.
 pub fn holder_script(script: &Script<'_>, folder: &Path) -> String {
-    format!("{}{} keep --root {}\n", script.begin(), word(&folder.join("pintail")), word(script.root))
+    marked(&format!(
+        "{}{} keep --root {}\n",
+        script.begin(),
+        word(&folder.join("pintail")),
+        word(script.root)
+    ))
 }
 
 /// What is run when an instance of the service in `folder` has ended, to keep how: for `pintail status`. systemd
 /// says it in the environment and gives the instance; runit's `finish` gives exit code and signal, in the
 /// instance's folder.
 pub fn ended_script(root: &Path, folder: &Path) -> String {
-    format!(
+    marked(&format!(
         "{}if [ -n \"${{SERVICE_RESULT:-}}\" ]; then\n    cd {}/\"$1\" && set -- \"$EXIT_CODE\" \"$EXIT_STATUS\"\nfi\n\
          printf '%s %s\\n' \"$1\" \"$2\" > .ended && mv .ended ended\n",
         head(root),
         word(folder),
-    )
+    ))
 }

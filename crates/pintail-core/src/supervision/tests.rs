@@ -89,3 +89,19 @@ fn names_have_the_root_in_them() {
     assert!(Names::new(Path::new(&long)).prefix().len() <= 110);
     assert_ne!(Names::new(Path::new(&long)), Names::new(Path::new(&format!("/x{long}"))));
 }
+
+#[test]
+fn what_was_changed_is_known_by_its_mark() {
+    let written = service(Manager::User, None);
+    assert!(is_as_written(&written));
+    let mark = written.find("# As written").unwrap();
+    for changed in [
+        written.replace("Restart=always", "Restart=no"),
+        written[..mark].to_owned(),
+        format!("{written}[Service]\nNice=5\n"),
+        format!("{}\n{}", &written[..mark], &written[mark..]),
+        String::new(),
+    ] {
+        assert!(!is_as_written(&changed), "{changed}");
+    }
+}

@@ -5,6 +5,7 @@
 //! service may start (`StartLimit…`, which it tells its sockets too: a dying new release would take the port from
 //! the living old one). Giving up is `pintail enter`'s, which ends with [`GAVE_UP`] then.
 
+use super::mark::marked;
 use crate::plan::Address;
 use std::path::Path;
 
@@ -89,27 +90,27 @@ pub fn socket_unit(unit: &SocketUnit<'_>) -> String {
         }
         Address::Tcp(_) => String::new(),
     };
-    format!(
+    marked(&format!(
         "{}[Unit]\nDescription=Socket {} of {}\n\n[Socket]\nListenStream={}\n{owner}Backlog=4096\n\
          FileDescriptorName={name}\nTriggerLimitIntervalSec=0\n\n[Install]\nWantedBy=sockets.target\n",
         head(root),
         plain(name),
         plain(&root.display().to_string()),
         plain(&address.listen()),
-    )
+    ))
 }
 
 /// The text of the unit that systemd wants beside a socket's: what somebody who connects would wake. It does
 /// nothing, and is awake from then on, so that nothing else is ever woken: the services have the socket by
 /// `Sockets=`, and run all the time.
 pub fn anchor_unit(root: &Path, name: &str, socket: &str) -> String {
-    format!(
+    marked(&format!(
         "{}[Unit]\nDescription=Keeps systemd from waking anything for socket {} of {}\nBindsTo={socket}\n\
          StartLimitIntervalSec=0\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n",
         head(root),
         plain(name),
         plain(&root.display().to_string()),
-    )
+    ))
 }
 
 /// The text of a service's unit; `%i` is the instance's number.
@@ -122,7 +123,7 @@ pub fn service_unit(unit: &ServiceUnit<'_>) -> String {
         None => (String::new(), "null"),
     };
     let stop_seconds = format!("{}.{:03}", stop_timeout_ms / 1000, stop_timeout_ms % 1000);
-    format!(
+    marked(&format!(
         "{}[Unit]\nDescription={} of {}, instance %i\nAfter=network.target\nStartLimitIntervalSec=0\n\n\
          [Service]\nType=exec\n{}WorkingDirectory={}\nExecStart={} enter --service {} --instance %i\n\
          ExecStopPost=-{} %i\n{sockets}StandardInput={input}\nStandardOutput=append:{}\nStandardError=inherit\n\
@@ -138,7 +139,7 @@ pub fn service_unit(unit: &ServiceUnit<'_>) -> String {
         word(&folder.join("ended")),
         at(log),
         manager.wanted_by(),
-    )
+    ))
 }
 
 /// `text` where systemd looks for `%` only.

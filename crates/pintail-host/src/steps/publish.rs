@@ -1,13 +1,15 @@
 //! *publish*: files of the release are copied to where the front serves them, each whole. Files that other
 //! releases published stay, since pages that are open in browsers ask for them. Undone, what was replaced is
-//! put back and what was new goes.
+//! put back and what was new goes. The first deployment replaces nothing: what is there is somebody else's.
 
 use crate::hands::Hands;
+use crate::journal;
 use crate::memo::Memo;
 use crate::trouble::{Trying, fail};
-use pintail_core::history::Kind;
+use pintail_core::history::{Kind, Outcome};
 use pintail_core::manifest::TreePath;
 use pintail_core::name::ReleaseName;
+use pintail_core::plan::Step;
 use pintail_os::files;
 use pintail_saga::Failure;
 use std::collections::BTreeSet;
@@ -80,7 +82,38 @@ pub(super) fn look(
             Ok(_) => replaced.push(path),
         }
     }
+    let is_foreign = |path: &&TreePath| !is_published_here(hands, &way.place(path));
+    if let Some(foreign) = replaced.iter().find(is_foreign).filter(|_| is_first(hands)) {
+        let into = way.into.display();
+        let why =
+            format!("`{}` is there already, and no deployment put it there", way.place(foreign).display());
+        return Err(Failure::new(what(), why).hint(format!(
+            "whoever serves `{into}` goes on: publish to a folder of its own, or move away what nobody needs"
+        )));
+    }
     Ok(Memo::Paths { made, replaced })
+}
+
+/// Whether no deployment to this root was ever done, so that nothing of what is there is ours.
+fn is_first(hands: &Hands<'_>) -> bool {
+    let was_done = |id: &u64| {
+        let deployment = journal::read(&hands.layout, *id).and_then(|record| record.deployment(false));
+        // What can't be read refuses the whole operation elsewhere.
+        deployment.is_ok_and(|deployment| matches!(deployment.outcome, Outcome::Done { .. }))
+    };
+    hands.plan.from.is_none() && !journal::ids(&hands.layout).unwrap_or_default().iter().any(was_done)
+}
+
+/// Whether a step of this very operation published what is at `place`: two may publish to the same name.
+fn is_published_here(hands: &Hands<'_>, place: &Path) -> bool {
+    let publishes = |step: &Step| {
+        let Step::Publish { release, from, to } = step else { return false };
+        let way = Way::of(hands, release, from, to);
+        let path =
+            place.strip_prefix(&way.into).ok().and_then(|path| path.to_str()?.parse::<TreePath>().ok());
+        path.is_some_and(|path| is_same(&way.source(&path), place))
+    };
+    hands.plan.steps.iter().any(publishes)
 }
 
 fn is_same(new: &Path, old: &Path) -> bool {

@@ -11,6 +11,7 @@ use crate::supervise::held::Held;
 use crate::supervise::protocol::{Address, Refusal, ServiceId, ServiceSpec, ServiceStatus, Wanted};
 use crate::supervise::scanned::{self, Word};
 use pintail_core::layout::Layout;
+use pintail_core::observed::Altered;
 use pintail_core::plan::Supervisor as Named;
 use pintail_core::supervision::{Names, Script, ended_script, holder_script, run_script};
 use pintail_os::process::Signal;
@@ -189,6 +190,18 @@ impl Folders {
         (1..=card.spec.instances).all(|n| scanned::is_watched(&instance(&folder, n)))
     }
 
+    pub(super) fn altered(&self, card: &Card) -> Vec<Altered> {
+        let folder = service_folder::place(&self.layout, &card.spec);
+        let mut texts = vec![folder.join("ended")];
+        for n in 1..=card.spec.instances {
+            texts.extend(["run", "finish"].map(|script| instance(&folder, n).join(script)));
+        }
+        if card.spec.socket.is_some() {
+            texts.push(self.holder().join("run"));
+        }
+        service_folder::altered(card, &texts)
+    }
+
     fn holder(&self) -> PathBuf {
         self.layout.services().join("holder")
     }
@@ -213,19 +226,21 @@ impl Folders {
 
     /// Makes sure that the holder runs. It is not told to stop but when the last socket is closed.
     fn make_holder(&self) -> Result<(), Refusal> {
-        if self.held.answers() && scanned::is_watched(&self.holder()) {
-            return Ok(());
-        }
         let (folder, owner) = (self.holder(), Owner::of(&self.layout)?);
         let failed = |error: io::Error| wrong("make", &folder, &error);
         let log = self.layout.log().join("supervisor.log");
         let user = self.becomes(&owner);
         let script = Script { root: self.layout.root(), user: &user, log: &log };
+        let text = holder_script(&script, &folder);
+        if self.held.answers() && scanned::is_watched(&folder) {
+            // What it is started by the next time.
+            return put(&folder.join("run"), &text, 0o755).map(|_| ()).map_err(failed);
+        }
         files::make_folder(&self.layout.log(), 0o755).map_err(failed)?;
         files::make_folder(&folder, 0o755).map_err(failed)?;
         owner.give(&folder).map_err(failed)?;
         service_folder::put_program(&folder).map_err(failed)?;
-        put(&folder.join("run"), &holder_script(&script, &folder), 0o755).map_err(failed)?;
+        put(&folder.join("run"), &text, 0o755).map_err(failed)?;
         self.link(&self.names.scanned_holder(), &folder)?;
         self.await_watched(&folder)?;
         scanned::tell(&folder, Word::Up).map_err(|error| wrong("tell", &folder, &error))?;

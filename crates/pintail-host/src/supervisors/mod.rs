@@ -19,6 +19,7 @@ use crate::supervise::protocol::{
 };
 use crate::supervise::unwatched;
 use pintail_core::layout::Layout;
+use pintail_core::observed::Altered;
 use pintail_core::plan::Supervisor as Named;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -236,6 +237,8 @@ pub(crate) struct Everything {
     pub(crate) services: Vec<(Named, ServiceStatus)>,
     /// Whether all of them are watched: without that, what ends stays down.
     pub(crate) watched: bool,
+    /// Files by which they run that are not as they were written.
+    pub(crate) altered: Vec<Altered>,
     /// What went wrong in asking.
     pub(crate) remarks: Vec<String>,
 }
@@ -254,6 +257,7 @@ pub(crate) fn everything(layout: &Layout) -> Everything {
     let mut watched = runs || all.services.is_empty() && !cards.is_empty();
     for card in cards {
         let supervisor = Supervisor::foreign(layout, &card.supervisor);
+        all.altered.extend(supervisor.altered(&card));
         match supervisor.service(&card.spec.id()) {
             Ok(there) => {
                 let there = there.unwrap_or_else(|| service_folder::unknown(&card));
@@ -275,6 +279,16 @@ pub(crate) fn everything(layout: &Layout) -> Everything {
 }
 
 impl Supervisor {
+    /// The files by which the service of `card` runs, and its socket, that are not as they were written.
+    fn altered(&self, card: &Card) -> Vec<Altered> {
+        match self {
+            // It runs nothing by files.
+            Self::Embedded(_) => Vec::new(),
+            Self::Systemd(there) => there.altered(card),
+            Self::Folders(there) => there.altered(card),
+        }
+    }
+
     /// Whether somebody watches the service of `card`, of a supervisor that is not ours.
     fn watches(&self, card: &Card) -> bool {
         match self {

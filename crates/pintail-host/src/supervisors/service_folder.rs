@@ -7,8 +7,9 @@ use crate::supervise::protocol::{
     Address, InstanceState, InstanceStatus, Refusal, ServiceSpec, ServiceStatus, Wanted,
 };
 use pintail_core::layout::Layout;
+use pintail_core::observed::{Alteration, Altered};
 use pintail_core::plan::Supervisor;
-use pintail_core::supervision::ended_script;
+use pintail_core::supervision::{ended_script, is_as_written};
 use pintail_os::process::Account;
 use pintail_os::{clock, files, process};
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ use std::path::{Path, PathBuf};
 
 /// What an instance inherits of whoever deploys it: the same after a reboot, where that one isn't there.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TZ"];
+
+/// The longest text of ours, in bytes, a root's path many times in it.
+const TEXT_LIMIT_BYTES: u64 = 256 << 10;
 
 /// Who owns a root, and so whom its services run as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +142,26 @@ pub(super) fn put(path: &Path, text: &str, mode: u32) -> io::Result<bool> {
         return Ok(false);
     }
     files::write_whole(path, text.as_bytes(), mode).map(|()| true)
+}
+
+/// How the text at `path`, which Pintail wrote with its mark, was changed since; `None` when it wasn't.
+pub(super) fn alteration(path: &Path) -> Option<Alteration> {
+    match files::read_bounded(path, TEXT_LIMIT_BYTES) {
+        Err(_) => Some(Alteration::Missing),
+        Ok(bytes) if std::str::from_utf8(&bytes).is_ok_and(is_as_written) => None,
+        Ok(_) => Some(Alteration::Changed),
+    }
+}
+
+/// The same for each of `paths`, told as the service's of `card`.
+pub(super) fn altered(card: &Card, paths: &[PathBuf]) -> Vec<Altered> {
+    let one = |path: &PathBuf| Some(told(card, path, alteration(path)?));
+    paths.iter().filter_map(one).collect()
+}
+
+/// `path` of the service of `card` was changed by hand.
+pub(super) fn told(card: &Card, path: &Path, how: Alteration) -> Altered {
+    Altered { service: card.spec.id().to_string(), path: path.display().to_string(), how }
 }
 
 /// Says in the card of `folder` that it is wanted down from here on; gives it, where there is one.

@@ -8,13 +8,15 @@ use super::systemctl::{self, Whose};
 use crate::supervise::folder::Card;
 use crate::supervise::protocol::{Address, Refusal, ServiceId, ServiceSpec, ServiceStatus};
 use pintail_core::layout::Layout;
+use pintail_core::observed::{Alteration, Altered};
 use pintail_core::plan::Supervisor as Named;
 use pintail_core::supervision::{
     Manager, Names, ServiceUnit, SocketUnit, anchor_unit, service_unit, socket_unit,
 };
-use pintail_os::{files, socket};
+use pintail_os::{files, process, socket};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A root's services under systemd.
@@ -173,6 +175,58 @@ impl Systemd {
         Ok(sockets)
     }
 
+    /// Looked at in the folders: what was written there and not loaded yet counts too.
+    pub(super) fn altered(&self, card: &Card) -> Vec<Altered> {
+        let id = card.spec.id();
+        let template = self.names.service_unit(&id.process, id.generation);
+        let held = card.spec.socket.iter().map(|socket| &socket.held);
+        let sockets: Vec<String> =
+            held.flat_map(|held| [self.names.socket_unit(held), self.names.anchor_unit(held)]).collect();
+        let units: Vec<&String> = [&template].into_iter().chain(&sockets).collect();
+        let mut texts = vec![service_folder::place(&self.layout, &card.spec).join("ended")];
+        texts.extend(units.iter().map(|unit| self.layout.units().join(unit)));
+        let mut altered = service_folder::altered(card, &texts);
+        // `systemctl edit --full` puts a file in the place of the link.
+        let links = units
+            .iter()
+            .filter(|unit| !self.is_linked(unit))
+            .filter_map(|unit| Some(self.folders().into_iter().next()?.join(unit)));
+        altered.extend(links.map(|link| service_folder::told(card, &link, Alteration::Missing)));
+        let of_service: Vec<String> =
+            self.instances(&id, card.spec.instances).into_iter().chain([template.clone()]).collect();
+        for (units, how) in [(of_service, Alteration::Added), (sockets, Alteration::AddedToSocket)] {
+            let added = units.iter().flat_map(|unit| self.added(unit));
+            altered.extend(added.map(|path| service_folder::told(card, &path, how)));
+        }
+        altered
+    }
+
+    /// What somebody put beside a unit's own file, as `systemctl edit` and `systemctl set-property` do.
+    fn added(&self, unit: &str) -> Vec<PathBuf> {
+        let beside = |folder: PathBuf| fs::read_dir(folder.join(format!("{unit}.d"))).into_iter().flatten();
+        let entries = self.folders().into_iter().flat_map(beside).flatten().map(|entry| entry.path());
+        let mut paths: Vec<PathBuf> =
+            entries.filter(|path| path.extension().is_some_and(|is| is == "conf")).collect();
+        paths.sort();
+        paths
+    }
+
+    /// The folders that systemd reads units from and whose content is made on this machine; first where ours are linked.
+    fn folders(&self) -> Vec<PathBuf> {
+        let (lasting, until_reboot) = match self.whose {
+            Whose::System => {
+                (Some(PathBuf::from("/etc/systemd/system")), Some(PathBuf::from("/run/systemd/system")))
+            }
+            Whose::User => {
+                let run = PathBuf::from(format!("/run/user/{}/systemd/user", process::own_number()));
+                (user_units(), Some(run))
+            }
+        };
+        // What `systemctl set-property` writes has a folder of its own.
+        let all = [lasting, until_reboot].into_iter().flatten();
+        all.flat_map(|folder| [folder.clone(), folder.with_extension("control")]).collect()
+    }
+
     /// Whether systemd can be asked at all.
     pub(super) fn answers(&self) -> bool {
         systemctl::ask(self.whose, &["show", "-p", "Version"]).is_ok()
@@ -230,11 +284,7 @@ impl Systemd {
 
     /// Whether systemd's folder has a link to the unit file of ours.
     fn is_linked(&self, unit: &str) -> bool {
-        let folder = match self.whose {
-            Whose::System => Some("/etc/systemd/system".into()),
-            Whose::User => user_units(),
-        };
-        let link = folder.map(|folder: std::path::PathBuf| folder.join(unit));
+        let link = self.folders().first().map(|folder| folder.join(unit));
         let leads_to = link.and_then(|link| files::link_target(&link).ok().flatten());
         leads_to == Some(self.layout.units().join(unit))
     }
@@ -251,7 +301,7 @@ impl Systemd {
     }
 }
 
-fn user_units() -> Option<std::path::PathBuf> {
+fn user_units() -> Option<PathBuf> {
     let configured = std::env::var("XDG_CONFIG_HOME").ok().filter(|folder| !folder.is_empty());
     let folder = configured.or_else(|| std::env::var("HOME").ok().map(|home| format!("{home}/.config")))?;
     Some(format!("{folder}/systemd/user").into())

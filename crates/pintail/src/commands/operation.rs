@@ -177,7 +177,7 @@ fn refuse_if_running(host: &Host) -> Result<(), Failure> {
     let ago = host.observed.now_ms.saturating_sub(running.since_ms) / 1000;
     let id = running.id.map_or_else(|| "a change".to_owned(), |id| format!("deployment {id}"));
     let why = format!("{id} of {} is running there, since {ago} s{at}", running.by);
-    let what = format!("cannot change `{}`", host.observed.root);
+    let what = format!("cannot change `{}` on `{}`", host.observed.root, host.observed.machine);
     Err(Trouble::new(what, why)
         .hint("`pintail attach TARGET` watches it, `pintail abort TARGET` undoes it")
         .into())

@@ -7,7 +7,7 @@ use crate::screen::{self, ago, moment};
 use pintail_core::history::{Standing, made_live, standing};
 use pintail_core::name::{AppName, ReleaseName};
 use pintail_core::observed::{
-    Current, Differing, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
+    Altered, Current, Differing, Instance, Maintenance, Observed, ObservedService, Running, Unfinished,
 };
 use pintail_core::wire::Trouble;
 use serde::Serialize;
@@ -235,6 +235,7 @@ pub(crate) fn drift(observed: &Observed) -> Vec<String> {
     }
     drift.extend(observed.down());
     drift.extend(observed.differing.as_ref().and_then(Differing::told));
+    drift.extend(observed.altered.iter().map(Altered::told));
     for service in &observed.unexplained {
         drift.push(format!("`{service}` runs, and no journal says why; `pintail deploy` stops it"));
     }

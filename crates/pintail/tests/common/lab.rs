@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Lab {
     hosts: Vec<String>,
     root: String,
+    is_alone: bool,
     /// A file for each host; its lock says who uses it, and goes with the process however that ends.
     _held: Vec<File>,
 }
@@ -20,17 +21,17 @@ impl Lab {
     /// These hosts, up; other tests may be on them too.
     #[track_caller]
     pub fn up(hosts: &[&str]) -> Self {
-        Self::start(hosts, File::lock_shared)
+        Self::start(hosts, false)
     }
 
     /// These hosts, up, for a test that reboots them, powers them off or cuts them: nobody else is on them meanwhile.
     #[track_caller]
     pub fn alone(hosts: &[&str]) -> Self {
-        Self::start(hosts, File::lock)
+        Self::start(hosts, true)
     }
 
     #[track_caller]
-    fn start(hosts: &[&str], lock: fn(&File) -> std::io::Result<()>) -> Self {
+    fn start(hosts: &[&str], is_alone: bool) -> Self {
         // The owner of this very process is its user.
         assert!(
             fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0),
@@ -43,6 +44,7 @@ impl Lab {
         let hold = |host: &String| {
             let file =
                 File::options().create(true).append(true).open(folder().join("use").join(host)).unwrap();
+            let lock = if is_alone { File::lock } else { File::lock_shared };
             lock(&file).unwrap_or_else(|error| panic!("cannot wait for host `{host}`: {error}"));
             file
         };
@@ -52,8 +54,12 @@ impl Lab {
         assert_eq!(started.code, 0, "the lab does not start (lab/README.md)\n{}", started.all());
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let lab =
-            Self { root: format!("/srv/pintail-test-{}-{count}", std::process::id()), hosts, _held: held };
+        let lab = Self {
+            root: format!("/srv/pintail-test-{}-{count}", std::process::id()),
+            hosts,
+            is_alone,
+            _held: held,
+        };
         for host in &lab.hosts {
             lab.shell(host, &clear_away(&lab.root)).expect(0);
             lab.exec(host, &["install", "-d", "-o", "deploy", "-g", "deploy", &lab.root]).expect(0);
@@ -114,6 +120,12 @@ impl Lab {
         lab("cut", &[host]).expect(0);
     }
 
+    /// Sets a host's clock, as Pintail and ssh sessions see it, so many seconds off. Only where nobody else is on it.
+    #[track_caller]
+    pub fn clock(&self, host: &str, off_s: i64) {
+        lab("clock", &[host, &format!("{off_s:+}")]).expect(0);
+    }
+
     /// Puts it back.
     #[track_caller]
     pub fn join(&self, host: &str) {
@@ -132,6 +144,9 @@ impl Drop for Lab {
         for host in &self.hosts {
             // A test that failed may have left it cut or off; the next one is not to find that.
             let _ = lab("join", &[host]);
+            if self.is_alone {
+                let _ = lab("clock", &[host, "0"]);
+            }
             let cleared = self.shell(host, &clear_away(&self.root));
             if cleared.code != 0 && lab("up", &[host]).code == 0 {
                 self.shell(host, &clear_away(&self.root));
@@ -141,7 +156,7 @@ impl Drop for Lab {
 }
 
 /// Where the lab keeps everything.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     std::env::var_os("PINTAIL_LAB").map_or_else(|| PathBuf::from("/var/tmp/pintail-lab"), PathBuf::from)
 }
 

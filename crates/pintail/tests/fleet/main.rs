@@ -12,8 +12,14 @@ mod common;
 
 mod hosts;
 
+mod clocks;
 mod course;
+mod disks;
+mod elsewhere;
 mod links;
 mod logins;
+mod neighbours;
 mod pond;
 mod power;
+mod units;
+mod versions;
