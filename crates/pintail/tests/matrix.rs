@@ -32,9 +32,9 @@ fn matrix(process: &str, fault: Fault) -> u64 {
     every_line(&Stage::new(process), fault)
 }
 
-/// The same under another supervisor; `None` where that doesn't run here.
-fn matrix_under(kind: Kind, process: &str, fault: Fault) -> Option<u64> {
-    kind.works().then(|| every_line(&Under::new(kind, &hello(process)), fault))
+/// The same under another supervisor.
+fn matrix_under(kind: Kind, process: &str, fault: Fault) -> u64 {
+    every_line(&Under::new(kind, &hello(process)), fault)
 }
 
 fn every_line(stage: &Stage, fault: Fault) -> u64 {
@@ -167,13 +167,11 @@ macro_rules! matrices {
 }
 
 macro_rules! matrices_under {
-    ($($name:ident: $kind:expr, $process:expr, $fault:expr;)*) => {$(
+    ($($(#[$attribute:meta])* $name:ident: $kind:expr, $process:expr, $fault:expr;)*) => {$(
         #[test]
+        $(#[$attribute])*
         fn $name() {
-            match matrix_under($kind, $process, $fault) {
-                Some(lines) => told(stringify!($name), lines),
-                None => println!("not tried: {} does not run here", $kind.word()),
-            }
+            told(stringify!($name), matrix_under($kind, $process, $fault));
         }
     )*};
 }
@@ -184,9 +182,13 @@ matrices_under! {
     runit_handover_agent_term: Kind::Runit, HANDOVER, Fault::SignalAgent("TERM");
     daemontools_handover_both_killed: Kind::Daemontools, HANDOVER, Fault::KillBoth;
     daemontools_restart_both_killed: Kind::Daemontools, RESTART, Fault::KillBoth;
+    #[ignore = "`PINTAIL_EVERY_MATRIX=1` and `on_hosts` run it, where systemd is"]
     systemd_handover_both_killed: Kind::Systemd, HANDOVER, Fault::KillBoth;
+    #[ignore = "`on_hosts` runs it, where systemd is"]
     systemd_restart_both_killed: Kind::Systemd, RESTART, Fault::KillBoth;
+    #[ignore = "`PINTAIL_EVERY_MATRIX=1` and `on_hosts` run it, where systemd is"]
     systemd_handover_agent_term: Kind::Systemd, HANDOVER, Fault::SignalAgent("TERM");
+    #[ignore = "`on_hosts` runs it, where systemd is"]
     systemd_user_handover_both_killed: Kind::SystemdUser, HANDOVER, Fault::KillBoth;
 }
 
@@ -215,4 +217,21 @@ matrices! {
     restart_all_killed: RESTART, Fault::KillAll;
     restart_agent_term: RESTART, Fault::SignalAgent("TERM");
     restart_operator_int: RESTART, Fault::SignalOperator("INT");
+}
+
+/// Those that want systemd, by this very binary on a host that has it.
+mod on_hosts {
+    use crate::common::lab::Lab;
+
+    /// One of each, which take two minutes; with `PINTAIL_EVERY_MATRIX` all four.
+    #[test]
+    fn web2_has_both_systemds() {
+        let lab = Lab::alone(&["web2"]);
+        let _manager = lab.lingering("web2", "root");
+        let (tests, count): (&[&str], usize) = match std::env::var_os("PINTAIL_EVERY_MATRIX") {
+            Some(_) => (&["systemd_"], 4),
+            None => (&["systemd_restart_both_killed", "systemd_user_handover_both_killed"], 2),
+        };
+        println!("{}", lab.tests("web2", tests, &[], count));
+    }
 }

@@ -1,5 +1,5 @@
-//! One suite for every supervisor, on the real thing: `embedded`, `runit` and `daemontools` here, `systemd` and
-//! `systemd-user` where they run (`lab/supervisors web1 systemd,systemd-user`). `PINTAIL_SUPERVISORS=systemd` tries that one alone.
+//! One suite for every supervisor, on the real thing: `embedded`, `runit` and `daemontools` on this machine, with a
+//! scanner of each test's own; and on hosts of the lab `systemd`, `systemd-user`, and `runit` and `daemontools` as they run there.
 
 #![allow(
     clippy::disallowed_methods,
@@ -35,7 +35,9 @@ fn only_given(under: &Under, n: u64) {
         .given()
         .into_iter()
         .filter(|name| {
-            let numbers = name.trim_end_matches(".service").trim_end_matches(".socket").trim_end_matches('@');
+            // The root's own name stands before the process's, and may have numbers too.
+            let own = name.rsplit("root-").next().unwrap_or(name);
+            let numbers = own.trim_end_matches(".service").trim_end_matches(".socket").trim_end_matches('@');
             let generation = numbers.split(['-', '.']).filter_map(|part| part.parse::<u64>().ok());
             generation.clone().next().is_some() && !generation.clone().any(|found| found == n)
         })
@@ -143,9 +145,6 @@ fn what_is_killed_comes_back(kind: Kind) {
 
 /// Sixteen deaths take four minutes; so the instance's own file says that there were fifteen.
 fn what_always_dies_is_given_up_with_a_reason(kind: Kind) {
-    if kind == Kind::Embedded {
-        return; // `processes` has it.
-    }
     let under = stage(kind, &hello(""), "healthy");
     under.deploy("1.0").expect(0);
     let path = under.root.join("services/web-1/1/life.json");
@@ -248,9 +247,6 @@ fn a_fastcgi_application_gets_its_socket_as_descriptor_0(kind: Kind) {
 
 /// The holder of sockets is kept running too, and finds them again.
 fn a_killed_holder_costs_nothing(kind: Kind) {
-    if !kind.has_folders() {
-        return; // The embedded one's is tried in `pintail-host`; systemd's is systemd.
-    }
     let under = stage(kind, &hello(""), "healthy");
     under.deploy("1.0").expect(0);
     let holder = || {
@@ -274,11 +270,56 @@ fn a_killed_holder_costs_nothing(kind: Kind) {
     assert_eq!(under.served().as_deref(), Ok("1.0"));
 }
 
-/// With nobody left who has the sockets. (Of systemd a reboot is tried in the lab.)
-fn after_a_power_cut_it_serves_again(kind: Kind) {
-    if !kind.has_folders() {
-        return;
+/// The processes of the sample application that run out of this stage's releases.
+fn running(under: &Under) -> Vec<u32> {
+    let releases = under.root.join("releases");
+    let ours =
+        |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.starts_with(&releases));
+    apps::pids().into_iter().filter(ours).collect()
+}
+
+/// Killed, `runsv` or `supervise` leaves its process. Another one is started for the folder, and must not start a second.
+fn whose_watcher_is_killed_serves_on(kind: Kind) {
+    let under = stage(kind, &hello(""), "healthy");
+    under.deploy("1.0").expect(0);
+    let mut live = "1.0";
+    for (dies, next) in [(false, "2.0"), (true, "1.0")] {
+        let traffic = Traffic::start(&under.public_socket(), false);
+        let web = instances(&under, "web");
+        let before = under.watcher_of(web[0]).expect("somebody watches it");
+        signal(before, "KILL");
+        // The new one has a child, which waits for the end of the old one's.
+        wait_for("another watches in its place", SOON, || {
+            let others = under.watchers("web").into_iter().filter(|pid| *pid != before);
+            others.into_iter().any(|pid| !apps::children(pid).is_empty())
+        });
+        assert_eq!(running(&under), web, "the one that serves, and no second");
+        assert_eq!((instances(&under, "web"), under.drift()), (web.clone(), vec![]));
+        assert_eq!(under.served().as_deref(), Ok(live));
+        if !dies {
+            under.deploy(next).expect(0);
+        }
+        let tally = traffic.none_failed(20);
+        println!("{}: its watcher was killed, dies: {dies}: {tally}", kind.word());
+        if dies {
+            signal(web[0], "KILL");
+            wait_for("it is started again", SOON, || {
+                let there = running(&under);
+                there.len() == 1 && there != web && under.drift().is_empty()
+            });
+            assert_eq!(under.served().as_deref(), Ok(live));
+            under.deploy(next).expect(0);
+        }
+        assert!(!is_alive(web[0]));
+        assert_eq!(running(&under), instances(&under, "web"));
+        assert_eq!(under.drift(), Vec::<String>::new());
+        live = next;
     }
+    only_given(&under, 3);
+}
+
+/// With nobody left who has the sockets. (Whole hosts reboot in `fleet`.)
+fn after_a_power_cut_it_serves_again(kind: Kind) {
     let mut under = stage(kind, &hello("instances = 2\n"), "healthy");
     under.deploy("1.0").expect(0);
     under.deploy("2.0").expect(0);
@@ -294,9 +335,6 @@ fn after_a_power_cut_it_serves_again(kind: Kind) {
 
 /// From the embedded one to this one and back, under load; and with a port, which wants a pause.
 fn it_takes_over_from_another_and_gives_back(kind: Kind) {
-    if kind == Kind::Embedded {
-        return;
-    }
     let mut under = stage(Kind::Embedded, &hello(""), "unhealthy");
     under.deploy("1.0").expect(0);
     let traffic = Traffic::start(&under.public_socket(), false);
@@ -326,11 +364,8 @@ fn it_takes_over_from_another_and_gives_back(kind: Kind) {
     assert_eq!((processes(&under), under.drift()), (vec!["web".to_owned()], vec![]));
 }
 
-/// Run scripts are the supervisor's to read, and no deployment's to guess at.
+/// Run scripts are the supervisor's to read, and no deployment's to guess at. `tests/fleet` changes units.
 fn what_is_changed_by_hand_is_told_and_put_right(kind: Kind) {
-    if !kind.has_folders() {
-        return println!("{}: not here; `tests/fleet` has the units", kind.word());
-    }
     let under = stage(kind, &hello(""), "healthy");
     under.deploy("1.0").expect(0);
     assert_eq!(under.drift(), Vec::<String>::new());
@@ -361,39 +396,95 @@ fn what_is_changed_by_hand_is_told_and_put_right(kind: Kind) {
 }
 
 macro_rules! suite {
-    ($($name:ident),* $(,)?) => {
-        suite!(@ embedded Kind::Embedded; $($name),*);
-        suite!(@ runit Kind::Runit; $($name),*);
-        suite!(@ daemontools Kind::Daemontools; $($name),*);
-        suite!(@ systemd Kind::Systemd; $($name),*);
-        suite!(@ systemd_user Kind::SystemdUser; $($name),*);
+    (everyone { $($every:ident),* $(,)? } others { $($other:ident),* $(,)? } scanned { $($scanned:ident),* $(,)? }) => {
+        /// How many tests there are for those that are not ours; and those for the ones that read a folder.
+        const OTHERS: usize = [$(stringify!($every),)* $(stringify!($other)),*].len();
+        const SCANNED: &[&str] = &[$(stringify!($scanned)),*];
+        suite!(here embedded Kind::Embedded; $($every),*);
+        suite!(here runit Kind::Runit; $($every,)* $($other,)* $($scanned),*);
+        suite!(here daemontools Kind::Daemontools; $($every,)* $($other,)* $($scanned),*);
+        suite!(there systemd Kind::Systemd; $($every,)* $($other),*);
+        suite!(there systemd_user Kind::SystemdUser; $($every,)* $($other),*);
     };
-    (@ $module:ident $kind:expr; $($name:ident),*) => {
+    (here $module:ident $kind:expr; $($name:ident),*) => {
         mod $module {
-            use super::*;
+            use super::Kind;
             $(#[test]
             fn $name() {
-                match $kind.works() {
-                    true => super::$name($kind),
-                    false => println!("not tried: {} does not run here", $kind.word()),
-                }
+                super::$name($kind);
+            })*
+        }
+    };
+    (there $module:ident $kind:expr; $($name:ident),*) => {
+        mod $module {
+            use super::Kind;
+            $(#[test]
+            #[ignore = "`on_hosts` runs it, where systemd is"]
+            fn $name() {
+                super::$name($kind);
             })*
         }
     };
 }
 
 suite! {
-    ten_handovers_lose_nothing,
-    a_bad_release_is_undone,
-    restarts_and_a_port_lose_nothing,
-    what_is_killed_comes_back,
-    what_always_dies_is_given_up_with_a_reason,
-    one_that_dies_soon_fails_the_deployment,
-    who_does_not_end_is_killed,
-    settings_are_exact,
-    a_fastcgi_application_gets_its_socket_as_descriptor_0,
-    a_killed_holder_costs_nothing,
-    after_a_power_cut_it_serves_again,
-    it_takes_over_from_another_and_gives_back,
-    what_is_changed_by_hand_is_told_and_put_right,
+    everyone {
+        ten_handovers_lose_nothing,
+        a_bad_release_is_undone,
+        restarts_and_a_port_lose_nothing,
+        what_is_killed_comes_back,
+        one_that_dies_soon_fails_the_deployment,
+        who_does_not_end_is_killed,
+        settings_are_exact,
+        a_fastcgi_application_gets_its_socket_as_descriptor_0,
+    }
+    // The embedded one's giving up is in `processes`.
+    others {
+        what_always_dies_is_given_up_with_a_reason,
+        it_takes_over_from_another_and_gives_back,
+    }
+    // The embedded one and its holder are killed in `matrix` and in `pintail-host`; systemd is systemd.
+    scanned {
+        a_killed_holder_costs_nothing,
+        whose_watcher_is_killed_serves_on,
+        after_a_power_cut_it_serves_again,
+        what_is_changed_by_hand_is_told_and_put_right,
+    }
+}
+
+/// The suite by this very binary on hosts whose own supervisor it is: for the systemds all of it, and the only time; for
+/// runit and daemontools, which the tests start on this machine too, what depends on who reads the folder.
+mod on_hosts {
+    use super::{OTHERS, SCANNED};
+    use crate::common::lab::Lab;
+    use crate::common::supervisors::SCANNED_FOLDER;
+
+    #[test]
+    fn web2_has_systemd() {
+        println!("{}", Lab::alone(&["web2"]).tests("web2", &["systemd::"], &[], OTHERS));
+    }
+
+    #[test]
+    fn web2_has_systemd_for_users() {
+        let lab = Lab::alone(&["web2"]);
+        let _manager = lab.lingering("web2", "root");
+        println!("{}", lab.tests("web2", &["systemd_user::"], &[], OTHERS));
+    }
+
+    #[test]
+    fn runit1_has_runit() {
+        scanned("runit1", "runit");
+    }
+
+    #[test]
+    fn daemontools1_has_daemontools() {
+        scanned("daemontools1", "daemontools");
+    }
+
+    fn scanned(host: &str, supervisor: &str) {
+        let tests: Vec<String> = SCANNED.iter().map(|name| format!("{supervisor}::{name}")).collect();
+        let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
+        let folder = format!("{SCANNED_FOLDER}=/etc/service");
+        println!("{}", Lab::alone(&[host]).tests(host, &tests, &[&folder], tests.len()));
+    }
 }

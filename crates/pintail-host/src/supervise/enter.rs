@@ -7,11 +7,16 @@
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pintail_core::plan::Supervisor;
 use pintail_core::supervision::GAVE_UP;
+use pintail_os::process::{Identity, Signal};
 use pintail_os::{clock, process};
+use signal_hook::consts::SIGTERM;
+use signal_hook::flag;
 
 use super::folder::{self, Card, Life};
 use super::gate::{self, Order};
@@ -30,6 +35,9 @@ const CANNOT_RUN: u8 = 127;
 const HOLDER_TIMEOUT: Duration = Duration::from_secs(10);
 const HOLDER_GLANCE: Duration = Duration::from_millis(50);
 
+/// How soon the end of one that outlived its watcher is seen: the next one serves in its place only then.
+const OUTLIVED_GLANCE: Duration = Duration::from_millis(20);
+
 /// How long the TERM of a supervisor that was told may take.
 const TERM_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -37,18 +45,29 @@ const TERM_TIMEOUT: Duration = Duration::from_secs(10);
 /// status to end with: [`GAVE_UP`], or 127 when it can't be run; why is on stderr (the application's log).
 pub fn run(folder: &Path, n: u32) -> u8 {
     let why = match prepare(folder, n) {
-        Ok(Some((order, listener))) => gate::become_program(&order, listener),
-        Ok(None) => return GAVE_UP,
+        Ok(Next::Become(order, listener)) => gate::become_program(&order, listener),
+        Ok(Next::GaveUp) => return GAVE_UP,
+        Ok(Next::End) => return 0,
         Err(why) => why,
     };
     let _ = io::stderr().write_all(format!("pintail: {why}\n").as_bytes());
     CANNOT_RUN
 }
 
-/// What to become, once it is time; `None`: given up.
-fn prepare(folder: &Path, n: u32) -> Result<Option<(Order, Option<OwnedFd>)>, String> {
+/// What an instance does once it is time.
+enum Next {
+    Become(Order, Option<OwnedFd>),
+    GaveUp,
+    /// It was told to, before it was anything.
+    End,
+}
+
+fn prepare(folder: &Path, n: u32) -> Result<Next, String> {
     let card = Card::load(folder)?.ok_or_else(|| format!("no service is in `{}`", folder.display()))?;
     let place = folder::instance(folder, n);
+    if !matches!(card.supervisor, Supervisor::Systemd | Supervisor::SystemdUser) && outlived(&place)? {
+        return Ok(Next::End);
+    }
     let mut life = next_life(&place, &card, &Patience::default())?;
     let saved = |life: &Life| {
         life.save(&place).map_err(|error| format!("cannot write to `{}`: {error}", place.display()))
@@ -57,7 +76,7 @@ fn prepare(folder: &Path, n: u32) -> Result<Option<(Order, Option<OwnedFd>)>, St
     if let Some(reason) = &life.gave_up {
         let _ = io::stderr().write_all(format!("pintail: not started again: {reason}\n").as_bytes());
         leave_down(&card, &place)?;
-        return Ok(None);
+        return Ok(Next::GaveUp);
     }
     if let Some(until_ms) = life.waits_until_ms.take() {
         std::thread::sleep(Duration::from_millis(until_ms.saturating_sub(clock::now_ms())));
@@ -68,7 +87,30 @@ fn prepare(folder: &Path, n: u32) -> Result<Option<(Order, Option<OwnedFd>)>, St
     let _ = logs::rotate(&card.spec.log);
     let listener = listener(&card)?;
     let order = launch::order(&card.spec, n, card.inherited)?;
-    Ok(Some((order, listener)))
+    Ok(Next::Become(order, listener))
+}
+
+/// Waits for the end of a process that outlived its `runsv` or `supervise`: it serves, and a second one beside it would
+/// be in no record. It is told what we are told; returns whether we were. (systemd keeps its processes in a cgroup, and
+/// loses none.)
+fn outlived(place: &Path) -> Result<bool, String> {
+    let there = |leader: &Identity| process::identity(leader.pid) == Some(*leader);
+    let own = std::process::id();
+    let before = Life::load(place).and_then(|life| life.process());
+    let Some(leader) = before.filter(|leader| leader.pid != own && there(leader)) else { return Ok(false) };
+    let (told, alone) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    // Once it has ended, TERM is our own end again.
+    let heard = flag::register_conditional_default(SIGTERM, Arc::clone(&alone))
+        .and_then(|_| flag::register(SIGTERM, Arc::clone(&told)));
+    heard.map_err(|error| format!("cannot hear signals: {error}"))?;
+    while there(&leader) {
+        if told.load(Ordering::Relaxed) {
+            let _ = process::signal(leader.pid, Signal::TERM);
+        }
+        std::thread::sleep(OUTLIVED_GLANCE);
+    }
+    alone.store(true, Ordering::Relaxed);
+    Ok(told.load(Ordering::Relaxed))
 }
 
 /// Lets the supervisor start it no more. systemd knows that from the exit status. The others are told, and answer

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pintail_os::lock::Lock;
+use pintail_os::process::Signal;
 use pintail_os::{files, process};
 use serde::{Deserialize, Serialize};
 use signal_hook::consts::SIGHUP;
@@ -284,9 +285,40 @@ fn users(root: &Path, name: &str) -> Vec<(std::path::PathBuf, Life)> {
 
 /// Lets those that have a socket which nobody can reach any more end; they are started again, and get the new one.
 fn replace(stale: &[(std::path::PathBuf, Life)]) {
-    for (folder, _) in stale {
-        if let Err(error) = scanned::tell(folder, Word::Term) {
+    for (folder, life) in stale {
+        let Err(error) = scanned::tell(folder, Word::Term) else { continue };
+        // The pipe of a `runsv` or `supervise` that root runs is root's; the process itself runs as we do.
+        let leader = life.process().filter(|leader| process::identity(leader.pid) == Some(*leader));
+        let told = leader.is_some_and(|leader| process::signal(leader.pid, Signal::TERM).is_ok());
+        if !told && leader.is_some() {
             tell(&format!("cannot tell `{}` to begin anew: {error}", folder.display()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "a test starts a process by hand")]
+
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn one_that_cannot_be_told_by_its_pipe_is_told_itself() {
+        let room = tempfile::tempdir().unwrap();
+        // As little to be opened for writing as a pipe of root's.
+        std::fs::create_dir_all(room.path().join("supervise/control")).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let life = Life {
+            boot: boot().unwrap(),
+            process: process::identity(child.id()).unwrap().into(),
+            since_ms: 0,
+            restarts: 0,
+            quick_deaths: 0,
+            waits_until_ms: None,
+            gave_up: None,
+        };
+        replace(&[(room.path().to_path_buf(), life)]);
+        assert_eq!(child.wait().unwrap().signal(), Some(signal_hook::consts::SIGTERM));
     }
 }

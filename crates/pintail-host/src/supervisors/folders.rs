@@ -55,7 +55,10 @@ impl Folders {
         self.give_record()?;
         if let Some(path) = address.path() {
             let owner = Owner::of(&self.layout)?;
-            owner.give(path).map_err(|error| wrong("give away", path, &error))?;
+            // The folder too: after a reboot it is the holder that binds the socket there, by another name first.
+            for path in [path, &self.layout.run()] {
+                owner.give(path).map_err(|error| wrong("give away", path, &error))?;
+            }
         }
         Ok(())
     }
@@ -169,7 +172,9 @@ impl Folders {
                 Some(seen) => {
                     // What ends may still be written down.
                     let stops = seen.finishes && card.wanted == Wanted::Down;
-                    Said { pid: seen.pid, since_ms: seen.since_ms, stops, ..Said::default() }
+                    // One that outlived its watcher is waited for by the next one's `enter`.
+                    let pid = orphan(&place).or(seen.pid);
+                    Said { pid, since_ms: seen.since_ms, stops, ..Said::default() }
                 }
                 None => Said { pid: orphan(&place), ..Said::default() },
             }
@@ -332,16 +337,15 @@ fn orphan(place: &Path) -> Option<u32> {
 }
 
 fn is_up(place: &Path) -> bool {
-    match scanned::is_watched(place) {
-        true => scanned::look(place).is_some_and(|seen| seen.pid.is_some() || seen.finishes),
-        false => {
-            // Nobody tells it any more.
-            if let Some(pid) = orphan(place) {
-                let _ = process::signal(pid, Signal::TERM);
-            }
-            orphan(place).is_some()
-        }
+    let seen = scanned::look(place).filter(|_| scanned::is_watched(place));
+    if seen.is_some_and(|seen| seen.pid.is_some() || seen.finishes) {
+        return true;
     }
+    // Nobody else tells it any more.
+    if let Some(pid) = orphan(place) {
+        let _ = process::signal(pid, Signal::TERM);
+    }
+    orphan(place).is_some()
 }
 
 /// Kills the instance in `place` with its group. Not by runsv's own word for it: where that comes just behind the end,

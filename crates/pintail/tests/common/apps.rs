@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -79,10 +80,12 @@ pub fn release_perl(stage: &Stage, version: &str, behaviour: &str, name: &str, t
     });
 }
 
-/// A TCP port that nobody listens on, below those that the system gives to clients.
+/// A TCP port that nobody listens on, below those that the system gives to clients; another one at each call.
 pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + std::process::id() as u16 % 5_000;
-    (first..30_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    let mut ports = (first..30_000).skip(usize::from(NEXT.fetch_add(20, Ordering::Relaxed)));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// A release's folder name, by its version.

@@ -1,12 +1,15 @@
 //! Real hosts for tests: those of `lab/`, started when the first test wants them, shared by all. Each test keeps to a
 //! root of its own on them, and what runs or lies there ends with it. Knows nothing of Pintail.
 
-use super::{Ran, ran};
+use super::{PINTAIL, Ran, ran};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How long all tests that run on a host at once may take.
+const TESTS_WITHIN_S: &str = "600";
 
 /// Hosts that are up, held so that nobody takes them away or, with [`Lab::alone`], uses them at all.
 pub struct Lab {
@@ -96,6 +99,48 @@ impl Lab {
         ran(ssh)
     }
 
+    /// Runs tests of this very test binary on a host, as root: those whose names have one of `filters` in them, also
+    /// the ignored ones; `count` of them must pass. What they make is below this test's root. Returns what they said.
+    #[track_caller]
+    pub fn tests(&self, host: &str, filters: &[&str], environment: &[&str], count: usize) -> String {
+        let binary = std::env::current_exe().unwrap();
+        let there = Path::new(&self.root).join("tests");
+        let _program = self.send(host, Path::new(PINTAIL), Path::new(PINTAIL));
+        let _binary = self.send(host, &binary, &there);
+        let folder = format!("TMPDIR={}", self.root);
+        let mut command = vec!["timeout", TESTS_WITHIN_S, "env", &folder];
+        command.extend(environment);
+        // Two at a time, as here: more measure each other.
+        command.extend([there.to_str().unwrap(), "--include-ignored", "--show-output", "--test-threads=2"]);
+        command.extend(filters);
+        let ran = self.exec(host, &command);
+        assert_eq!(ran.code, 0, "{filters:?} on `{host}`: {}", ran.all());
+        assert!(ran.out.contains(&format!("test result: ok. {count} passed; 0 failed")), "{}", ran.all());
+        ran.out
+    }
+
+    /// A user's own systemd on a host, which a reboot brings back; it ends when this is dropped.
+    #[track_caller]
+    pub fn lingering<'a>(&'a self, host: &'a str, user: &'a str) -> Lingering<'a> {
+        let script = format!(
+            "loginctl enable-linger {user} && for n in $(seq 100); do \
+             [ ! -e /run/user/$(id -u {user})/systemd/private ] || exit 0; sleep 0.1; done; exit 1"
+        );
+        self.shell(host, &script).expect(0);
+        Lingering { lab: self, host, user }
+    }
+
+    /// Puts a program of this machine on a host; there it is until this is dropped.
+    #[track_caller]
+    fn send<'a>(&'a self, host: &'a str, from: &Path, to: &Path) -> Sent<'a> {
+        let to = to.to_str().unwrap().to_owned();
+        let script = "mkdir -p \"$(dirname \"$1\")\" && cat > \"$1\" && chmod 755 \"$1\"";
+        let mut command = lab_command("exec", &[host, "sh", "-c", script, "sh", &to]);
+        command.stdin(File::open(from).unwrap());
+        ran(command).expect(0);
+        Sent { lab: self, host, path: to }
+    }
+
     /// Powers a host off: all its processes are killed at once, its disk stays.
     #[track_caller]
     pub fn kill(&self, host: &str) {
@@ -139,6 +184,31 @@ impl Lab {
     }
 }
 
+pub struct Lingering<'a> {
+    lab: &'a Lab,
+    host: &'a str,
+    user: &'a str,
+}
+
+impl Drop for Lingering<'_> {
+    fn drop(&mut self) {
+        self.lab.exec(self.host, &["loginctl", "disable-linger", self.user]);
+    }
+}
+
+struct Sent<'a> {
+    lab: &'a Lab,
+    host: &'a str,
+    path: String,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        let script = "rm -f \"$1\"; rmdir -p --ignore-fail-on-non-empty \"$(dirname \"$1\")\"";
+        self.lab.exec(self.host, &["sh", "-c", script, "sh", &self.path]);
+    }
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
         for host in &self.hosts {
@@ -162,9 +232,13 @@ pub fn folder() -> PathBuf {
 
 /// One of the lab's commands.
 fn lab(name: &str, arguments: &[&str]) -> Ran {
+    ran(lab_command(name, arguments))
+}
+
+fn lab_command(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab").join(name));
     command.args(arguments).stdin(Stdio::null());
-    ran(command)
+    command
 }
 
 /// The script that ends everything that belongs to `root` on a host: units and services that name it, then its

@@ -1,4 +1,4 @@
-//! The supervisors, for tests: which of them work here, and a stage under each, on the real thing.
+//! The supervisors, for tests: a stage under each, on the real thing.
 
 use super::{PINTAIL, Stage};
 use pintail_host::supervise::client::Supervisor;
@@ -9,6 +9,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// The environment variable that names the folder which a machine's own `runsvdir` or `svscan` reads.
+pub const SCANNED_FOLDER: &str = "PINTAIL_SCANNED_FOLDER";
 
 /// One of the five.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,26 +43,18 @@ impl Kind {
         matches!(self, Kind::Runit | Kind::Daemontools)
     }
 
-    /// Whether it can be tried here: systemd wants a machine that was booted with it (see `lab/`). `PINTAIL_SUPERVISORS`,
-    /// words parted by commas, says which shall be; one that is named there and doesn't work fails.
+    /// Fails where it can't be tried: systemd wants a machine that was booted with it, as the hosts of `lab/` are.
     #[track_caller]
-    pub fn works(self) -> bool {
-        let wanted = std::env::var("PINTAIL_SUPERVISORS").ok();
-        if let Some(wanted) = &wanted {
-            return wanted.split(',').any(|word| word == self.word());
-        }
+    pub fn must_work(self) {
         match self {
-            Kind::Embedded => true,
-            Kind::Runit => {
-                super::apps::needs("sh", &["-c", "command -v runsvdir"], "runit");
-                true
-            }
-            Kind::Daemontools => {
-                super::apps::needs("sh", &["-c", "command -v svscan"], "daemontools");
-                true
-            }
-            Kind::Systemd => Path::new("/run/systemd/system").exists(),
-            Kind::SystemdUser => user_manager().join("systemd/private").exists(),
+            Kind::Embedded => {}
+            Kind::Runit => super::apps::needs("sh", &["-c", "command -v runsvdir"], "runit"),
+            Kind::Daemontools => super::apps::needs("sh", &["-c", "command -v svscan"], "daemontools"),
+            Kind::Systemd => assert!(Path::new("/run/systemd/system").exists(), "systemd does not run here"),
+            Kind::SystemdUser => assert!(
+                user_manager().join("systemd/private").exists(),
+                "this user has no systemd: `loginctl enable-linger` starts it"
+            ),
         }
     }
 }
@@ -89,6 +84,7 @@ impl Deref for Under {
 impl Under {
     /// A stage with the sample application's usual processes `rest` (see `apps::config`).
     pub fn new(kind: Kind, rest: &str) -> Self {
+        kind.must_work();
         let room = tempfile::Builder::new().prefix("pt-").tempdir().unwrap();
         let stage = Stage::in_room(room, None, |_| String::new());
         let mut under = Self { ending: Ending(stage.root.clone()), scans: Vec::new(), stage, kind };
@@ -99,7 +95,7 @@ impl Under {
     /// The same project under another supervisor from now on.
     pub fn to(&mut self, kind: Kind, rest: &str) {
         if kind.has_folders() && !self.scans.iter().any(|scan| scan.kind == kind) {
-            self.scans.push(Scan::start(kind, &self.stage.room().join(kind.word())));
+            self.scans.push(Scan::start(kind, self.stage.room()));
         }
         self.kind = kind;
         self.configure(rest);
@@ -107,32 +103,59 @@ impl Under {
 
     /// Other processes from now on.
     pub fn configure(&self, rest: &str) {
-        let services = match self.kind.has_folders() {
-            true => format!("services = \"{}\"\n", self.stage.room().join(self.kind.word()).display()),
-            false => String::new(),
+        let services = match self.scans.iter().find(|scan| scan.kind == self.kind) {
+            Some(scan) => format!("services = \"{}\"\n", scan.folder.display()),
+            None => String::new(),
         };
         let host = format!("supervisor = \"{}\"\n{services}", self.kind.word());
         self.stage.set_config(&super::apps::config(&self.stage.root, &host, rest));
     }
 
-    /// Kills everything that runs under runit or daemontools at once, and starts who reads the folder again, as after
-    /// a power cut.
+    /// Kills everything of this stage that runs under runit or daemontools at once, as a power cut does, and lets
+    /// somebody read the folder again.
     pub fn cut_power(&mut self) {
         let kind = self.kind;
-        let at = self.scans.iter().position(|scan| scan.kind == kind).unwrap();
-        let mut all = vec![self.scans[at].reader.id()];
+        let scan = self.scans.iter_mut().find(|scan| scan.kind == kind).unwrap();
+        let mut all: Vec<u32> = scan.reader.iter().map(Child::id).collect();
+        all.extend(scan.watchers());
         let mut seen = 0;
         while seen < all.len() {
-            all.extend(super::apps::children(all[seen]));
+            all.extend(
+                super::apps::children(all[seen])
+                    .into_iter()
+                    .filter(|pid| !all.contains(pid))
+                    .collect::<Vec<_>>(),
+            );
             seen += 1;
         }
         // Whoever starts others goes first.
         all.iter().for_each(|pid| super::signal(*pid, "KILL"));
-        let _ = self.scans[at].reader.wait();
+        if let Some(mut reader) = scan.reader.take() {
+            let _ = reader.wait();
+            scan.reader = Some(Scan::read(kind, &scan.folder));
+        }
         super::wait_for("all are gone", Duration::from_secs(5), || {
             !all.iter().any(|pid| super::apps::is_alive(*pid))
         });
-        self.scans[at].reader = Scan::read(kind, &self.scans[at].folder);
+    }
+
+    /// The `runsv`s or `supervise`s that watch the instances of a process.
+    pub fn watchers(&self, process: &str) -> Vec<u32> {
+        let services = self.stage.root.join("services");
+        let scan = self.scans.iter().find(|scan| scan.kind == self.kind).unwrap();
+        let ours = |pid: &u32| {
+            let place = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+            place
+                .strip_prefix(&services)
+                .is_ok_and(|place| place.to_string_lossy().starts_with(&format!("{process}-")))
+        };
+        scan.watchers().into_iter().filter(ours).collect()
+    }
+
+    /// The one among them whose child that process is.
+    pub fn watcher_of(&self, pid: u32) -> Option<u32> {
+        let scan = self.scans.iter().find(|scan| scan.kind == self.kind).unwrap();
+        scan.watchers().into_iter().find(|watcher| super::apps::children(*watcher).contains(&pid))
     }
 
     /// What is in the folders that a supervisor which is not ours is given: services, units, links of the scan.
@@ -140,7 +163,7 @@ impl Under {
         let mut given = self.stage.names("services");
         given.extend(self.stage.names("units"));
         for scan in &self.scans {
-            given.extend(names(&scan.folder));
+            given.extend(scan.links());
         }
         given.sort();
         given
@@ -187,17 +210,25 @@ impl Drop for Ending {
     }
 }
 
-/// A `runsvdir` or `svscan` for a folder of its own.
+/// A `runsvdir` or `svscan` for a folder of its own; or, where `PINTAIL_SCANNED_FOLDER` names one, the machine's own.
 struct Scan {
     kind: Kind,
     folder: PathBuf,
-    reader: Child,
+    /// What leads in here is this stage's.
+    room: PathBuf,
+    reader: Option<Child>,
 }
 
 impl Scan {
-    fn start(kind: Kind, folder: &Path) -> Self {
-        fs::create_dir(folder).unwrap();
-        Self { kind, folder: folder.to_path_buf(), reader: Self::read(kind, folder) }
+    fn start(kind: Kind, room: &Path) -> Self {
+        let room = room.to_path_buf();
+        if let Some(folder) = std::env::var_os(SCANNED_FOLDER) {
+            return Self { kind, folder: folder.into(), room, reader: None };
+        }
+        let folder = room.join(kind.word());
+        fs::create_dir(&folder).unwrap();
+        let reader = Some(Self::read(kind, &folder));
+        Self { kind, folder, room, reader }
     }
 
     fn read(kind: Kind, folder: &Path) -> Child {
@@ -211,16 +242,43 @@ impl Scan {
         command.stdout(log.try_clone().unwrap()).stderr(log);
         command.spawn().unwrap()
     }
+
+    /// The names of this stage's services.
+    fn links(&self) -> Vec<String> {
+        let leads_here = |name: &String| {
+            fs::read_link(self.folder.join(name)).is_ok_and(|place| place.starts_with(&self.room))
+        };
+        names(&self.folder).into_iter().filter(leads_here).collect()
+    }
+
+    /// The `runsv`s or `supervise`s of this stage.
+    fn watchers(&self) -> Vec<u32> {
+        let ours = |pid: &u32| {
+            let place = fs::read_link(format!("/proc/{pid}/cwd"));
+            let program = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            ["runsv", "supervise"].contains(&program.trim_end())
+                && place.is_ok_and(|place| place.starts_with(&self.room))
+        };
+        super::apps::pids().into_iter().filter(ours).collect()
+    }
 }
 
 impl Drop for Scan {
     fn drop(&mut self) {
-        let _ = self.reader.kill();
-        let _ = self.reader.wait();
-        // Nobody starts another `runsv` or `supervise` now.
+        let folders: Vec<PathBuf> =
+            self.links().iter().filter_map(|name| fs::read_link(self.folder.join(name)).ok()).collect();
+        // Nobody starts another `runsv` or `supervise` afterwards.
+        match &mut self.reader {
+            Some(reader) => {
+                let _ = reader.kill();
+                let _ = reader.wait();
+            }
+            None => self.links().iter().for_each(|name| {
+                let _ = fs::remove_file(self.folder.join(name));
+            }),
+        }
         let until = Instant::now() + Duration::from_secs(10);
-        for name in names(&self.folder) {
-            let folder = self.folder.join(name);
+        for folder in folders {
             while tell(&folder, if Instant::now() < until { b"dx" } else { b"kdx" }) {
                 std::thread::sleep(Duration::from_millis(20));
             }

@@ -101,13 +101,19 @@ impl Fleet {
     /// The version that answers on a host's public socket.
     #[track_caller]
     pub fn served(&self, host: &str) -> String {
+        self.answer(host).unwrap_or_else(|ran| panic!("{}", ran.all()))
+    }
+
+    /// The same where none may.
+    pub fn answer(&self, host: &str) -> Result<String, Ran> {
         let ask = format!(
-            "perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(shift) or die $!; \
+            "timeout 10 perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(shift) or die $!; \
              print $s \"GET /version HTTP/1.1\\r\\nHost: t\\r\\nConnection: close\\r\\n\\r\\n\"; local $/; \
              ($b) = <$s> =~ /\\r\\n\\r\\n(.*)/s; print $b' {}/run/web.sock",
             self.root
         );
-        self.exec(host, &ask).trim().to_owned()
+        let ran = self.lab.shell(host, &ask);
+        if ran.code == 0 { Ok(ran.out.trim().to_owned()) } else { Err(ran) }
     }
 
     /// Waits until nothing runs on any host any more.

@@ -2,11 +2,12 @@
 //! command line, behind an nginx that nobody reloads; under each supervisor, as the user `deploy`.
 
 use super::common::lab::Lab;
-use super::common::{Ran, Stage, ran};
+use super::common::{Ran, Stage, ran, wait_for};
 use super::hosts::Traffic;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Handovers in a test; `PINTAIL_HANDOVERS` says another number.
 const HANDOVERS: u32 = 6;
@@ -20,7 +21,8 @@ struct Pond {
 
 impl Pond {
     fn new(host: &'static str, port: u16, supervisor: &str) -> Self {
-        let lab = Lab::up(&[host]);
+        // Nobody else reloads its nginx meanwhile.
+        let lab = Lab::alone(&[host]);
         let room = tempfile::Builder::new().prefix("pintail-test-").tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/catalyst");
         let text = fs::read_to_string(example.join("pintail.toml")).unwrap();
@@ -71,16 +73,26 @@ impl Pond {
             .replace("upstream pond", &format!("upstream pond{}", self.port))
             .replace("fastcgi_pass pond", &format!("fastcgi_pass pond{}", self.port));
         let file = format!("/etc/nginx/conf.d/pond-{}.conf", self.port);
-        self.root(&format!("cat > {file} <<'END'\n{conf}\nEND\nnginx -t -q && nginx -s reload; sleep 0.5"));
+        self.root(&format!("cat > {file} <<'END'\n{conf}\nEND\nnginx -t -q && nginx -s reload"));
+        wait_for("nginx has read it", Duration::from_secs(20), || {
+            let processes = self.root("ps -o args= --ppid $(cat /run/nginx.pid)");
+            let asked = format!("exec 3<> /dev/tcp/127.0.0.1/{}", self.port);
+            !processes.contains("shutting down")
+                && self.lab.exec(self.host, &["bash", "-c", &asked]).code == 0
+        });
     }
 
-    fn nginx_workers(&self) -> String {
-        self.root("pgrep -P $(cat /run/nginx.pid) | sort")
+    /// The numbers of nginx's first process and of its workers. A reload makes other workers, a restart all anew.
+    fn nginx_processes(&self) -> Vec<String> {
+        let processes = self.root("m=$(cat /run/nginx.pid); echo $m; pgrep -P $m | sort");
+        processes.lines().map(str::to_owned).collect()
     }
 
-    fn traffic(&self) -> Traffic {
+    /// Clients on the host itself, in front of its nginx, of whose requests every `post_every`-th is a POST.
+    fn traffic(&self, post_every: u32) -> Traffic {
         let line = format!(
-            "exec $(ls -t .pintail/bin/pintail-* | head -1) traffic 127.0.0.1:{} --pause-ms 10",
+            "exec $(ls -t .pintail/bin/pintail-* | head -1) traffic 127.0.0.1:{} --pause-ms 10 --clients 2 \
+             --post-every {post_every}",
             self.port
         );
         let mut ssh = Command::new(self.lab.ssh_program());
@@ -88,20 +100,28 @@ impl Pond {
         Traffic::of(ssh.spawn().unwrap())
     }
 
-    fn handovers_lose_nothing(&self) {
+    fn handovers_lose_nothing(&self, supervisor: &str) {
         self.deploy("1.0");
         self.nginx();
-        let before = self.nginx_workers();
-        let client = self.traffic();
+        let before = self.nginx_processes();
+        assert!(before.len() > 1, "{before:?}");
+        let clients = [("GET", self.traffic(0)), ("POST", self.traffic(1))];
         let count =
             std::env::var("PINTAIL_HANDOVERS").ok().and_then(|text| text.parse().ok()).unwrap_or(HANDOVERS);
+        let began = Instant::now();
         for number in 0..count {
             self.deploy(if number % 2 == 0 { "2.0" } else { "1.0" });
         }
-        let tally = client.none_failed();
-        assert_eq!(self.nginx_workers(), before, "nginx was not reloaded");
-        let (requests, slowest) = (&tally["requests"], &tally["slowest_ms"]);
-        println!("{}: {count} handovers, {requests} requests, none failed, slowest {slowest} ms", self.host);
+        let seconds = began.elapsed().as_secs_f32();
+        let told = clients.map(|(method, client)| {
+            let tally = client.none_failed();
+            for version in ["1.0", "2.0"] {
+                assert!(tally["versions"][version].as_u64() > Some(0), "{method}: {tally:#}");
+            }
+            format!("{} {method}, slowest {} ms", tally["requests"], tally["slowest_ms"])
+        });
+        assert_eq!(self.nginx_processes(), before, "nginx was not reloaded");
+        println!("{supervisor}: {count} handovers in {seconds:.0} s; none failed of {}", told.join(" and "));
     }
 }
 
@@ -119,7 +139,7 @@ impl Drop for Pond {
 
 #[test]
 fn pond_under_the_embedded_supervisor() {
-    Pond::new("web1", 18_081, "supervisor = \"embedded\"").handovers_lose_nothing();
+    Pond::new("web1", 18_081, "supervisor = \"embedded\"").handovers_lose_nothing("embedded");
 }
 
 /// With exactly the lines that `setup` prints.
@@ -135,7 +155,7 @@ fn pond_under_systemd_by_sudo() {
         "cat > /etc/sudoers.d/pintail-test <<'END'\n{lines}\nEND\nchmod 440 /etc/sudoers.d/pintail-test && visudo -cq"
     ));
     pond.run(&["setup", "prod"]).expect(0);
-    pond.handovers_lose_nothing();
+    pond.handovers_lose_nothing("systemd");
 }
 
 /// The usual way to give a user services of its own: the host's scanner keeps one that runs as that user.
@@ -154,7 +174,7 @@ fn with_a_scanner_of_its_own(
          {{ [ -e $f ] || mv $f.new $f; }}; rm -rf $f.new; for n in $(seq 100); do pgrep -u deploy {scanner} && exit; sleep 0.1; done; exit 1"
     ));
     pond.run(&["setup", "prod"]).expect(0);
-    pond.handovers_lose_nothing();
+    pond.handovers_lose_nothing(supervisor);
 }
 
 #[test]
