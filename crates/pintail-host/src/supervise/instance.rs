@@ -83,6 +83,11 @@ impl Instance {
         self.n
     }
 
+    /// Whether it ran before, and ended.
+    pub(super) fn has_lived(&self) -> bool {
+        self.restarts > 0
+    }
+
     pub(super) fn is_due(&self, now: Instant) -> bool {
         matches!(self.life, Life::Due { at, .. } if at <= now)
     }

@@ -174,7 +174,9 @@ impl Server {
         for service in self.services.values_mut() {
             self.dirty |= service.tick(now, &self.patience);
         }
-        if self.holder.as_mut().is_some_and(HolderLink::is_gone) {
+        // Whoever comes next replaces what ended together with us.
+        let leaves = self.ending == Some(Ending::Leave);
+        if !leaves && self.holder.as_mut().is_some_and(HolderLink::is_gone) {
             self.replace_holder();
         }
         if let Err(why) = self.commit() {
@@ -199,11 +201,19 @@ impl Server {
     }
 
     fn begin_due(&mut self) -> bool {
+        if self.ending == Some(Ending::Leave) {
+            return false;
+        }
         let now = Instant::now();
         let is_due = |service: &Service| {
             service.is_up() && service.instances.iter().any(|instance| instance.is_due(now))
         };
         if !self.services.values().any(is_due) {
+            return false;
+        }
+        let again =
+            |service: &Service| service.instances.iter().any(|one| one.is_due(now) && one.has_lived());
+        if self.services.values().any(again) && self.leaves_with_machine() {
             return false;
         }
         self.make_plain_what_rests();
@@ -216,6 +226,16 @@ impl Server {
             }
         }
         begun
+    }
+
+    /// What has ended by itself may have been told to, with us next: what is begun then is told nothing any more, and the
+    /// machine waits for it, 90 s under systemd.
+    fn leaves_with_machine(&mut self) -> bool {
+        let stopping = pintail_os::program::machine_is_stopping();
+        if stopping {
+            self.ending = Some(Ending::Leave);
+        }
+        stopping
     }
 
     /// What an application sets on the socket stays on it. The next one may be of another make: libfcgi takes a

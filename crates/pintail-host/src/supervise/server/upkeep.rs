@@ -51,6 +51,9 @@ impl Server {
     }
 
     pub(super) fn replace_holder(&mut self) {
+        if self.leaves_with_machine() {
+            return;
+        }
         tell("the holder is gone; a new one takes over");
         self.holder = None;
         match HolderLink::ensure(&self.place) {
