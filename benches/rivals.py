@@ -7,7 +7,6 @@ time is spent is in `deploy`.
 
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +103,7 @@ class Pintail:
         self.place, self.tree = place, tree
         self.root = f"{place.root}/pintail-{tree.shape}"
         self.current = f"{self.root}/current"
-        self.built = None
+        self.built = self.live = None
         # How long each step of the last deployment took on the host, in seconds, as Pintail tells it.
         self.steps: dict[str, float] = {}
 
@@ -120,8 +119,10 @@ class Pintail:
 
     def ready(self) -> None:
         if self.built != self.tree.number:
-            # The depot keeps all; this one is here for one version.
-            shutil.rmtree(self.tree.folder / ".pintail", ignore_errors=True)
+            # The depot keeps all; here it is what is live and what comes.
+            for old in (self.tree.folder / ".pintail/depot/artifacts").glob("*"):
+                if f"-{self.live}." not in old.name:
+                    old.unlink()
             self.call(0, "build", "--version", self.tree.version)
             self.built = self.tree.number
 
@@ -129,6 +130,7 @@ class Pintail:
         said = self.call(rtt_ms, "deploy", "lab", self.tree.version, "--yes")
         told = re.findall(r"^\S+ +\d+/\d+ (.+?) +(\d+\.\d+) s$", said, re.MULTILINE)
         self.steps = {step: float(seconds) for step, seconds in told}
+        self.live = self.tree.version
 
     def call(self, rtt_ms: int, *arguments: str) -> str:
         environment = os.environ | {"PINTAIL_SSH": str(self.place.program(rtt_ms))}

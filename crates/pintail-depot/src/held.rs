@@ -101,6 +101,14 @@ impl Held {
         self.changed_ns.len() == files(manifest).count() && files(manifest).zip(&self.changed_ns).all(same)
     }
 
+    /// The files of `manifest` that are what it says: where, which content, and when they were changed last.
+    pub fn contents<'a>(&'a self, manifest: &'a Manifest) -> impl Iterator<Item = (&'a str, Digest, u64)> {
+        files(manifest).zip(&self.changed_ns).filter_map(|(entry, seen)| match entry.kind {
+            EntryKind::File { digest, .. } => Some((entry.path.as_str(), digest, (*seen)?)),
+            _ => None,
+        })
+    }
+
     /// For each entry of `manifest`: when its file was changed last, if it is what the manifest says.
     pub(crate) fn by_entry(&self, manifest: &Manifest) -> Vec<Option<u64>> {
         let mut times = self.changed_ns.iter();

@@ -9,6 +9,7 @@ use pintail_core::name::ReleaseName;
 use pintail_core::observed::Differing;
 use pintail_os::files;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -78,25 +79,28 @@ pub enum What {
     },
 }
 
-/// Writes down what `release` is, unless that was done.
+/// Contents that are known, by path, as long as the file has this time of change.
+pub(crate) type Known = HashMap<String, (Digest, u64)>;
+
+/// Writes down what `release` is, unless that was done. What is `known` is not read again.
 ///
 /// # Errors
 /// It can't be read, or the seal not written.
-pub(crate) fn write(layout: &Layout, release: &ReleaseName) -> io::Result<()> {
+pub(crate) fn write(layout: &Layout, release: &ReleaseName, known: &Known) -> io::Result<()> {
     let path = layout.seal(release);
     if path.exists() {
         // Repeated after a crash: this is what it was when it was sealed first.
         return Ok(());
     }
     let mut entries = Vec::new();
-    walk(&layout.release(release), Path::new(""), &mut entries)?;
+    walk(&layout.release(release), Path::new(""), known, &mut entries)?;
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     let seal = serde_json::to_vec(&Seal { format: FORMAT, entries })?;
     path.parent().map_or(Ok(()), |folder| files::make_folder(folder, 0o700))?;
     files::write_whole(&path, &seal, 0o600)
 }
 
-fn walk(release: &Path, inner: &Path, entries: &mut Vec<Entry>) -> io::Result<()> {
+fn walk(release: &Path, inner: &Path, known: &Known, entries: &mut Vec<Entry>) -> io::Result<()> {
     for entry in fs::read_dir(release.join(inner))? {
         let inner = inner.join(entry?.file_name());
         // Names that are no text can't be told; none of them came with an artifact.
@@ -104,16 +108,18 @@ fn walk(release: &Path, inner: &Path, entries: &mut Vec<Entry>) -> io::Result<()
         let path = release.join(&inner);
         let found = fs::symlink_metadata(&path)?;
         let what = if found.is_dir() {
-            walk(release, &inner, entries)?;
+            walk(release, &inner, known, entries)?;
             continue;
         } else if found.is_symlink() {
             What::Link { target: fs::read_link(&path)?.display().to_string() }
         } else if found.is_file() {
+            let changed_ns = changed_ns(&found);
+            let known = known.get(name).filter(|(_, then)| i64::try_from(*then) == Ok(changed_ns));
             What::File {
                 bytes: found.len(),
                 mode: found.mode() & 0o7777 & !WRITE_BITS,
-                changed_ns: changed_ns(&found),
-                digest: digest(&path)?,
+                changed_ns,
+                digest: known.map_or_else(|| digest(&path), |(digest, _)| Ok(*digest))?,
             }
         } else {
             continue;

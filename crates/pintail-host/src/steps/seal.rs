@@ -6,7 +6,7 @@
 //! then be made of it.
 
 use crate::hands::Hands;
-use crate::seal::WRITE_BITS;
+use crate::seal::{Known, WRITE_BITS};
 use crate::trouble::Trying;
 use pintail_core::manifest::{MANIFEST_PATH, Manifest};
 use pintail_core::name::ReleaseName;
@@ -21,8 +21,8 @@ use std::path::Path;
 pub(super) fn act(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failure> {
     let folder = hands.layout.release(release);
     // First, since it is a file of the release too.
-    note_what_is_held(&folder);
-    crate::seal::write(&hands.layout, release)
+    let known = note_what_is_held(&folder);
+    crate::seal::write(&hands.layout, release, &known)
         .trying(|| format!("cannot write down what is in `{}`", folder.display()))?;
     hands.cut.point()?;
     seal(&folder).trying(|| format!("cannot make `{}` read-only", folder.display()))
@@ -33,14 +33,17 @@ pub(super) fn undo(hands: &Hands<'_>, release: &ReleaseName) -> Result<(), Failu
     files::remove_file(&seal).trying(|| format!("cannot remove `{}`", seal.display()))
 }
 
-/// Without the note, as when the disk is full, nothing is made of this release, and the next one travels whole.
-fn note_what_is_held(folder: &Path) {
+/// Without the note, as when the disk is full, nothing is made of this release, and the next one travels whole. Returns
+/// what need not be read again: files that nothing changed since they were unpacked, and so compared with the manifest.
+fn note_what_is_held(folder: &Path) -> Known {
     let manifest = fs::read(folder.join(MANIFEST_PATH)).ok().and_then(|json| Manifest::from_json(&json).ok());
-    if let (Some(manifest), Some(held)) = (manifest, Held::read(folder))
-        && !held.is_sealed()
-    {
-        let _ = held.sealed(folder, &manifest).write(folder);
+    let (Some(manifest), Some(held)) = (manifest, Held::read(folder)) else { return Known::new() };
+    if held.is_sealed() {
+        return Known::new();
     }
+    let held = held.sealed(folder, &manifest);
+    let _ = held.write(folder);
+    held.contents(&manifest).map(|(path, digest, changed_ns)| (path.into(), (digest, changed_ns))).collect()
 }
 
 fn seal(path: &Path) -> io::Result<()> {
