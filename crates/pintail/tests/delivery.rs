@@ -297,6 +297,21 @@ fn a_question_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn a_patch_that_was_made_ahead_is_the_one_that_travels() {
+    let stage = stage();
+    let name = "hello".parse().unwrap();
+    let ahead = |version: &str| stage.depot().patch_ahead(&name, &version.parse().unwrap());
+    assert_eq!(ahead("1.0"), None, "nothing is before it");
+    let patch = ahead("2.0").unwrap();
+    assert_eq!(ahead("3.0").unwrap().base.version().to_string(), "2.0");
+    let made = || fs::read_dir(stage.depot().folder().join("patches")).unwrap().count();
+    assert_eq!(made(), 2);
+    assert_eq!(patch_of(&plan(&stage, "2.0")), Some(&patch));
+    stage.deploy("2.0").expect(0);
+    assert_eq!(made(), 2);
+}
+
+#[test]
 fn a_patch_that_was_damaged_in_the_depot_is_made_again() {
     let stage = stage();
     let first = patch_of(&plan(&stage, "2.0")).unwrap().clone();

@@ -49,7 +49,17 @@ impl Depot {
         self.keep(&new.digest, base, old.digest, &key, write).map(Some)
     }
 
-    /// The same where the depot lacks the base's artifact, of what a host says of the base: `sign` answers a sketch with
+    /// The patch on the version before `version`, made before anybody asks: most hosts that it will be deployed to have
+    /// that one, and whoever deploys need not wait for it. Nothing where there is none before, or it can't be made.
+    pub fn patch_ahead(&self, name: &AppName, version: &Version) -> Option<Patch> {
+        let cards = self.list().ok()?.cards;
+        let before = cards.iter().filter(|card| card.name == *name && card.version < *version);
+        let old = before.max_by(|one, other| one.version.cmp(&other.version))?;
+        let base = ReleaseName::new(old.version.clone(), &old.digest);
+        self.patch(name, version, &base, &HashSet::new()).ok().flatten()
+    }
+
+    /// As [`Depot::patch`], where the depot lacks the base's artifact, of what a host says of the base: `sign` answers a sketch with
     /// a signature, and is asked only if the patch isn't there. Nothing if it doesn't answer.
     pub fn patch_by_signature(
         &self,

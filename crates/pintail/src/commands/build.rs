@@ -31,6 +31,10 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     let mut heard = |_, bytes: &[u8]| screen::print_raw(&String::from_utf8_lossy(bytes), true);
     let published = build(&order, &project.depot(), &mut heard, &|| !signals.is_set())?;
     let card = published.card();
+    if matches!(published, Published::Added(_)) {
+        // Only to spare the deployment that wait.
+        let _ = project.depot().patch_ahead(&card.name, &card.version);
+    }
     if args.json {
         screen::print_document(card);
         return Ok(Exit::Done);

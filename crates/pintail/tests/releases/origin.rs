@@ -88,6 +88,13 @@ fn a_build_is_the_commit_and_what_its_steps_make() {
     assert!(!current.join("untracked").exists());
     assert!(!current.join("elsewhere.txt").exists());
     assert_eq!(stage_status(&project)["live"]["commit"], commit.as_str());
+    // The next one brings its patch along, which the deployment then only sends.
+    let patches = || fs::read_dir(project.join(".pintail/depot/patches")).into_iter().flatten().count();
+    assert_eq!(patches(), 0);
+    run(&["build", "--version", "1.1"]).expect(0);
+    assert_eq!(patches(), 1);
+    run(&["deploy", "local", "1.1", "--yes"]).expect(0);
+    assert_eq!(patches(), 1);
 }
 
 fn stage_status(project: &Path) -> Value {
