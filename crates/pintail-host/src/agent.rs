@@ -67,7 +67,9 @@ pub fn run(
 ) -> io::Result<()> {
     // A terminal's Ctrl-C is for the operator, who tells us; a hang-up is a lost link.
     pintail_os::process::leave_session();
-    let ending = signals::on_ending_without_terminal(leave_with_machine)?;
+    let ending = signals::on_ending_without_terminal(|| {
+        leave_if(pintail_os::program::machine_may_be_stopping());
+    })?;
     let root = canonical(&std::path::absolute(root)?);
     let layout = Layout::new(root);
     let (sender, asked) = sync_channel(READ_AHEAD);
@@ -429,8 +431,8 @@ impl<'a> Operator<'a> {
 
 /// Ends this process where the machine is on its way down: going back would start old processes that the machine then
 /// waits for, 90 s under systemd. This is no other than a crash, which the next command clears up.
-fn leave_with_machine() {
-    if pintail_os::program::machine_is_stopping() {
+fn leave_if(machine_is_stopping: bool) {
+    if machine_is_stopping {
         std::process::exit(i32::from(STOPPED_WITH_MACHINE));
     }
 }
@@ -439,7 +441,7 @@ impl Ear for Operator<'_> {
     fn progress(&mut self, progress: Progress) {
         // Perhaps a process did not answer because the machine has told it to end before us.
         if matches!(progress, Progress::Undoing { .. }) {
-            leave_with_machine();
+            leave_if(pintail_os::program::machine_is_stopping());
         }
         self.agent.say(&Say::Progress { progress });
     }

@@ -233,17 +233,27 @@ impl Program {
     }
 }
 
-/// Whether this machine is on its way down, as its systemd says; without one, not.
+/// Whether this machine is on its way down, as its systemd says; without one, and without an answer, not.
 pub fn machine_is_stopping() -> bool {
+    machine_state().is_some_and(|said| said == b"stopping")
+}
+
+/// The same for one that was told to end: on the way down systemd's bus goes too, so no answer is one.
+pub fn machine_may_be_stopping() -> bool {
+    let states = ["initializing", "starting", "running", "degraded", "maintenance"];
+    machine_state().is_some_and(|said| !states.iter().any(|state| said == state.as_bytes()))
+}
+
+/// What systemd calls the state of this machine; nothing without one.
+fn machine_state() -> Option<Vec<u8>> {
     if !Path::new("/run/systemd/system").exists() {
-        return false;
+        return None;
     }
     let mut said = Vec::new();
     let ask = Program::new("systemctl").args(["is-system-running"]).within(LAST_WORDS);
-    // Its exit status is a failure for every state but one. On the way down its bus goes too, and nobody answers.
+    // Its exit status is a failure for every state but one.
     let _ = ask.run(&mut |_, bytes| said.extend_from_slice(bytes), &|| true);
-    let states = ["initializing", "starting", "running", "degraded", "maintenance"];
-    !states.iter().any(|state| said.trim_ascii() == state.as_bytes())
+    Some(said.trim_ascii().to_vec())
 }
 
 /// A program whose output is read while it runs.
