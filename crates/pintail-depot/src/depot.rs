@@ -25,6 +25,7 @@ use crate::import::{Naming, import};
 use crate::limits::Limits;
 use crate::pack::pack;
 use crate::partial::{Partial, sweep};
+use crate::proof::{PROOF_BYTES_MAX, Proof};
 use crate::unpack::verify;
 use shelf::{Shelf, digest_of, stem};
 
@@ -96,6 +97,43 @@ impl Depot {
     /// 1970.
     pub fn publish_file(&self, file: &Path, naming: &Naming, added_ms: u64) -> Result<Published, DepotError> {
         self.publish(added_ms, |out, scratch| Ok(import(file, naming, scratch, out, self.shelf.limits())?))
+    }
+
+    /// Publishes the artifact of another depot, byte for byte, with its proof. `added_ms` is the present, in
+    /// milliseconds since 1970.
+    pub fn take_over(
+        &self,
+        from: &Depot,
+        name: &AppName,
+        version: &Version,
+        added_ms: u64,
+    ) -> Result<Published, DepotError> {
+        let (_, manifest) = from.show(name, version)?;
+        let (card, mut file) = from.open(name, version)?;
+        let published = self.publish(added_ms, |out, _| {
+            let path = from.artifact_path(name, version);
+            io::copy(&mut file, out).map_err(|source| DepotError::Read { path, source })?;
+            Ok(manifest)
+        })?;
+        if let Some(proof) = from.proof(&card)? {
+            self.write_proof(&proof)?;
+        }
+        Ok(published)
+    }
+
+    /// The proof of `card`'s artifact, if there is one of that very release.
+    pub fn proof(&self, card: &Card) -> Result<Option<Proof>, DepotError> {
+        let path = self.shelf.proof_path(&stem(&card.name, &card.version));
+        match pintail_os::files::read_bounded(&path, PROOF_BYTES_MAX) {
+            Ok(json) => Ok(Proof::read(&json).filter(|proof| proof.digest == card.digest)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DepotError::Read { path, source }),
+        }
+    }
+
+    /// Puts `proof` beside its artifact, in place of an earlier one.
+    pub fn write_proof(&self, proof: &Proof) -> Result<(), DepotError> {
+        self.shelf.write_beside(self.shelf.proof_path(&stem(&proof.name, &proof.version)), &proof.to_json())
     }
 
     /// Publishes what `write` writes. The same release again is fine; another release under the same name and

@@ -35,6 +35,8 @@ mod partial;
 
 pub mod card;
 
+pub mod proof;
+
 pub mod depot;
 
 pub use archive::{ArtifactReader, Form};
@@ -45,5 +47,6 @@ pub use import::{ImportError, Naming, import, name_and_version};
 pub use limits::Limits;
 pub use pack::{PackError, pack};
 pub use patch::PatchError;
+pub use proof::Proof;
 pub use tarball::ArchiveError;
 pub use unpack::{UnpackError, unpack, verify};

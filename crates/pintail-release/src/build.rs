@@ -1,10 +1,11 @@
 //! `build`: a commit's tree, in a clean checkout, with what its build steps make, as an artifact in the depot.
 
 use crate::git;
+use crate::prove::{Proving, prove};
 use pintail_core::config::Config;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
-use pintail_depot::{Depot, Published};
+use pintail_depot::{Card, Depot, Published};
 use pintail_os::program::{Program, Stream};
 use std::path::Path;
 use std::time::Duration;
@@ -23,11 +24,14 @@ pub struct Order<'a> {
     pub version: &'a Version,
     /// The commit, or a name of it.
     pub commit: &'a str,
+    /// Who builds: `user@machine`.
+    pub by: &'a str,
     /// Milliseconds since 1970.
     pub now_ms: u64,
 }
 
-/// Builds, and publishes into `depot`. `heard` gets what the steps say; they stop once `wanted` says no.
+/// Builds, proves, and publishes into `depot`. `heard` gets what the steps and the test say; they stop once `wanted`
+/// says no.
 ///
 /// # Errors
 /// Nothing was published.
@@ -37,7 +41,29 @@ pub fn build(
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> Result<Published, Trouble> {
-    let Order { folder, config, version, commit, now_ms } = order;
+    let fail = |error: &dyn std::fmt::Display| {
+        Trouble::new(format!("cannot build `{}` {}", order.config.name, order.version), error)
+    };
+    // Nothing is in the depot that was not proven: until then it lies in one of its own.
+    let room = tempfile::Builder::new().prefix("pintail-built-").tempdir().map_err(|error| fail(&error))?;
+    let bench = Depot::new(room.path());
+    let card = make(order, &bench, heard, wanted)?;
+    let proving = Proving { depot: &bench, card: &card, config: order.config, by: order.by };
+    prove(&proving, heard, wanted)?;
+    depot.take_over(&bench, &card.name, &card.version, order.now_ms).map_err(|error| fail(&error))
+}
+
+/// Builds into `bench`, a depot that nothing is deployed from; what it makes is not proven.
+///
+/// # Errors
+/// Nothing was made.
+pub fn make(
+    order: &Order<'_>,
+    bench: &Depot,
+    heard: &mut dyn FnMut(Stream, &[u8]),
+    wanted: &dyn Fn() -> bool,
+) -> Result<Card, Trouble> {
+    let Order { folder, config, version, commit, now_ms, .. } = order;
     let what = || format!("cannot build `{}` {version}", config.name);
     let fail = |why: &dyn std::fmt::Display| Trouble::new(what(), why);
     if !config.build.exclude.is_empty() || !config.build.include.is_empty() {
@@ -61,7 +87,8 @@ pub fn build(
             return Err(fail(&format!("`{step}` {ended}")));
         }
     }
-    depot.publish_tree(&tree, &config.name, version, Some(&hash), *now_ms).map_err(|error| fail(&error))
+    let published = bench.publish_tree(&tree, &config.name, version, Some(&hash), *now_ms);
+    Ok(published.map_err(|error| fail(&error))?.card().clone())
 }
 
 /// The commit's files as they are in it, never those of the work tree.

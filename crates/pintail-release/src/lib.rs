@@ -2,4 +2,6 @@
 
 pub mod git;
 
+pub mod prove;
+
 pub mod build;

@@ -26,6 +26,9 @@ const ARTIFACT_ENDING: &str = ".tar.zst";
 /// How a card's file name ends.
 const CARD_ENDING: &str = ".json";
 
+/// How a proof's file name ends.
+const PROOF_ENDING: &str = ".proof.json";
+
 /// The folder that artifacts and cards lie in.
 #[derive(Debug, Clone)]
 pub(super) struct Shelf {
@@ -52,6 +55,10 @@ impl Shelf {
 
     pub(super) fn card_path(&self, stem: &str) -> PathBuf {
         self.folder.join(format!("{stem}{CARD_ENDING}"))
+    }
+
+    pub(super) fn proof_path(&self, stem: &str) -> PathBuf {
+        self.folder.join(format!("{stem}{PROOF_ENDING}"))
     }
 
     /// `NAME-VERSION` of every artifact, sorted. Temporary files start with a dot and don't count.
@@ -119,9 +126,13 @@ impl Shelf {
     }
 
     pub(super) fn write_card(&self, card: &Card) -> Result<(), DepotError> {
-        let path = self.card_path(&stem(&card.name, &card.version));
+        self.write_beside(self.card_path(&stem(&card.name, &card.version)), &card.to_json())
+    }
+
+    /// Writes what lies beside an artifact, in place of what is there.
+    pub(super) fn write_beside(&self, path: PathBuf, bytes: &[u8]) -> Result<(), DepotError> {
         let written = Partial::create(&self.folder).and_then(|mut partial| {
-            partial.write_all(&card.to_json())?;
+            partial.write_all(bytes)?;
             partial.replace(&path)
         });
         written.map_err(|source| DepotError::Write { path, source })

@@ -2,7 +2,7 @@
 
 use crate::args;
 use crate::exit::{Exit, Failure};
-use crate::project::{Place, typed};
+use crate::project::{Place, by, typed};
 use crate::screen;
 use pintail_core::wire::Trouble;
 use pintail_depot::Published;
@@ -16,12 +16,11 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     if git::is_dirty(&project.folder).unwrap_or(false) {
         screen::narrate("note: files are changed and not committed; what is built is the commit");
     }
-    if project.config.build.test.is_some() {
-        screen::narrate("note: `build.test` is not run by this Pintail yet");
-    }
     let signals =
         pintail_os::signals::on_ending().map_err(|error| Trouble::new("cannot listen to signals", error))?;
+    let by = by();
     let order = Order {
+        by: &by,
         folder: &project.folder,
         config: &project.config,
         version: &version,
