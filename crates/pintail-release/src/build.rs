@@ -1,17 +1,20 @@
-//! `build`: a commit's tree, in a clean checkout, with what its build steps make, as an artifact in the depot.
+//! `build`: a commit's tree, in a clean checkout, with what its build steps make and what it includes, as an artifact.
+//! Knows the order of these; does not know what becomes of the artifact.
 
-use crate::git;
+use crate::checkout::check_out;
+use crate::exclude::Exclude;
+use crate::include::include;
 use crate::prove::{Proving, prove};
-use pintail_core::config::Config;
+use crate::{git, steps};
+use pintail_core::config::{Config, read_bytes, render};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_depot::{Card, Depot, Published};
-use pintail_os::program::{Program, Stream};
+use pintail_os::program::Stream;
 use std::path::Path;
-use std::time::Duration;
 
-/// How long one build step may take.
-const STEP_WITHIN: Duration = Duration::from_secs(60 * 60);
+/// Bytes of a configuration that are read.
+const CONFIG_MAX: u64 = 1 << 20;
 
 /// What is built.
 #[derive(Debug)]
@@ -20,37 +23,46 @@ pub struct Order<'a> {
     pub folder: &'a Path,
     /// Its configuration.
     pub config: &'a Config,
+    /// The name of that file in the folder, if the commit's own is meant where it has one.
+    pub config_name: Option<&'a str>,
     /// The version that the artifact gets.
     pub version: &'a Version,
     /// The commit, or a name of it.
     pub commit: &'a str,
+    /// The depot that includes are taken from.
+    pub depot: &'a Depot,
     /// Who builds: `user@machine`.
     pub by: &'a str,
     /// Milliseconds since 1970.
     pub now_ms: u64,
 }
 
-/// Builds, proves, and publishes into `depot`. `heard` gets what the steps and the test say; they stop once `wanted`
-/// says no.
+/// What was made.
+#[derive(Debug)]
+pub struct Built {
+    /// The artifact's card.
+    pub card: Card,
+    /// The configuration that it was built by: the commit's own.
+    pub config: Config,
+}
+
+/// Builds, proves, and publishes into the order's depot. `heard` gets what the steps and the test say; they stop once
+/// `wanted` says no.
 ///
 /// # Errors
 /// Nothing was published.
 pub fn build(
     order: &Order<'_>,
-    depot: &Depot,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> Result<Published, Trouble> {
-    let fail = |error: &dyn std::fmt::Display| {
-        Trouble::new(format!("cannot build `{}` {}", order.config.name, order.version), error)
-    };
+    let fail = |error: &dyn std::fmt::Display| order.trouble(error);
     // Nothing is in the depot that was not proven: until then it lies in one of its own.
     let room = tempfile::Builder::new().prefix("pintail-built-").tempdir().map_err(|error| fail(&error))?;
     let bench = Depot::new(room.path());
-    let card = make(order, &bench, heard, wanted)?;
-    let proving = Proving { depot: &bench, card: &card, config: order.config, by: order.by };
-    prove(&proving, heard, wanted)?;
-    depot.take_over(&bench, &card.name, &card.version, order.now_ms).map_err(|error| fail(&error))
+    let Built { card, config } = make(order, &bench, heard, wanted)?;
+    prove(&Proving { depot: &bench, card: &card, config: &config, by: order.by }, heard, wanted)?;
+    order.depot.take_over(&bench, &card.name, &card.version, order.now_ms).map_err(|error| fail(&error))
 }
 
 /// Builds into `bench`, a depot that nothing is deployed from; what it makes is not proven.
@@ -62,47 +74,42 @@ pub fn make(
     bench: &Depot,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
-) -> Result<Card, Trouble> {
-    let Order { folder, config, version, commit, now_ms, .. } = order;
-    let what = || format!("cannot build `{}` {version}", config.name);
-    let fail = |why: &dyn std::fmt::Display| Trouble::new(what(), why);
-    if !config.build.exclude.is_empty() || !config.build.include.is_empty() {
-        return Err(fail(
-            &"`build.exclude` and `build.include` are not in this Pintail yet, and it will not leave them out silently",
-        ));
-    }
+) -> Result<Built, Trouble> {
+    let Order { folder, version, commit, .. } = order;
+    let fail = |why: &dyn std::fmt::Display| order.trouble(why);
     let hash = git::commit(folder, commit).map_err(|_| {
         fail(&format!("`{commit}` is no commit in `{}`", folder.display())).hint("commit your work first")
     })?;
     let room = tempfile::Builder::new().prefix("pintail-build-").tempdir().map_err(|error| fail(&error))?;
     let tree = room.path().join("tree");
-    check_out(folder, &hash, &tree).map_err(|error| fail(&error))?;
-    for step in &config.build.steps {
-        let ended = Program::shell(step)
-            .in_folder(&tree)
-            .within(STEP_WITHIN)
-            .run(heard, wanted)
-            .map_err(|error| fail(&error))?;
-        if !ended.is_success() {
-            return Err(fail(&format!("`{step}` {ended}")));
-        }
+    let config = order.config_of(&hash)?;
+    let exclude = Exclude::new(&config.build.exclude).map_err(|error| fail(&error))?;
+    check_out(folder, &hash, &tree, &exclude).map_err(|error| fail(&error))?;
+    include(&config.build.include, order.depot, &tree)?;
+    let setting = steps::Setting { folder, tree: &tree, config: &config, version, commit: &hash };
+    steps::run(&setting, heard, wanted).map_err(|why| fail(&why))?;
+    for glob in exclude.remove_from(&tree).map_err(|error| fail(&error))? {
+        heard(Stream::Err, format!("note: nothing is left out by `{glob}` of `build.exclude`\n").as_bytes());
     }
-    let published = bench.publish_tree(&tree, &config.name, version, Some(&hash), *now_ms);
-    Ok(published.map_err(|error| fail(&error))?.card().clone())
+    let published = bench.publish_tree(&tree, &config.name, version, Some(&hash), order.now_ms);
+    Ok(Built { card: published.map_err(|error| fail(&error))?.card().clone(), config })
 }
 
-/// The commit's files as they are in it, never those of the work tree.
-fn check_out(folder: &Path, hash: &str, tree: &Path) -> std::io::Result<()> {
-    pintail_os::files::make_folder(tree, 0o755)?;
-    let mut piped = git::archive(folder, hash)?;
-    let unpacked = {
-        let mut archive = tar::Archive::new(&mut piped.output);
-        archive.set_preserve_mtime(false);
-        archive.unpack(tree)
-    };
-    // git pads its stream; unread, that would end it by a signal.
-    let _ = std::io::copy(&mut piped.output, &mut std::io::sink());
-    // What git says is the better reason when both fail.
-    piped.finish()?;
-    unpacked
+impl Order<'_> {
+    fn trouble(&self, why: &dyn std::fmt::Display) -> Trouble {
+        Trouble::new(format!("cannot build `{}` {}", self.config.name, self.version), why)
+    }
+
+    /// The configuration of the commit `hash`: what is built is the commit, and so is how.
+    fn config_of(&self, hash: &str) -> Result<Config, Trouble> {
+        let own = self.config_name.map(|name| git::file(self.folder, hash, name, CONFIG_MAX));
+        match own.transpose().map_err(|error| self.trouble(&error))?.flatten() {
+            None => Ok(self.config.clone()),
+            Some(bytes) => {
+                let name = self.config_name.unwrap_or_default();
+                let shown = format!("{name} of {}", &hash[..hash.len().min(12)]);
+                read_bytes(&bytes, &shown).map_err(|problems| self.trouble(&render(&problems).trim()))
+            }
+        }
+    }
 }

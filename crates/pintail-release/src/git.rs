@@ -1,11 +1,15 @@
 //! git, by its own program: the one place that runs it.
 
 use pintail_os::program::{Piped, Program};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Bytes of git's answers that are read.
 const ANSWER_MAX: usize = 1 << 20;
+/// Bytes of a tree's list that are read: a million entries of 256 bytes.
+const TREE_MAX: u64 = 256 << 20;
+/// How git lists a submodule.
+const SUBMODULE_MODE: &[u8] = b"160000 ";
 
 fn git(folder: &Path) -> Program {
     Program::new("git").args(["-C"]).args([folder])
@@ -37,13 +41,111 @@ pub fn is_dirty(folder: &Path) -> io::Result<bool> {
     Ok(!line(&git(folder).args(["status", "--porcelain", "--untracked-files=no"]))?.is_empty())
 }
 
-/// The tree of `commit` below `folder`, as a tar stream.
+/// The tree of `commit` below `folder`, as a tar stream: the same on every machine, whatever its owner told git of
+/// line ends, modes and attributes.
 ///
 /// # Errors
 /// git can't be started; what it says later comes with [`Piped::finish`].
 pub fn archive(folder: &Path, commit: &str) -> io::Result<Piped> {
+    let same = ["core.autocrlf=false", "core.eol=lf", "core.attributesFile=/dev/null", "tar.umask=0022"];
+    let same = same.iter().flat_map(|setting| ["-c", setting]);
     // Asked inside the folder, git archives what is below it: the project may be a folder of its repository.
-    git(folder).args(["archive", "--format=tar", commit]).pipe()
+    git(folder).args(same).args(["archive", "--format=tar", commit]).pipe()
+}
+
+/// The submodules of `commit` below `folder`, by path.
+///
+/// # Errors
+/// git's.
+pub fn submodules(folder: &Path, commit: &str) -> io::Result<Vec<String>> {
+    let mut listed = Vec::new();
+    let mut piped = git(folder).args(["ls-tree", "-r", "-z", "--end-of-options", commit]).pipe()?;
+    piped.output.by_ref().take(TREE_MAX).read_to_end(&mut listed)?;
+    piped.finish()?;
+    let entries = listed.split(|byte| *byte == 0).filter(|entry| entry.starts_with(SUBMODULE_MODE));
+    let path = |entry: &[u8]| entry.splitn(2, |byte| *byte == b'\t').nth(1).map(<[u8]>::to_vec);
+    Ok(entries.filter_map(path).map(|path| String::from_utf8_lossy(&path).into_owned()).collect())
+}
+
+/// Whether files of `commit` may be kept by Git LFS: an attribute says so.
+///
+/// # Errors
+/// git can't be run.
+pub fn uses_lfs(folder: &Path, commit: &str) -> io::Result<bool> {
+    let attributes = [":(top,glob)**/.gitattributes"];
+    let grep = git(folder).args(["grep", "--quiet", "-F", "filter=lfs", commit, "--"]).args(attributes);
+    Ok(grep.run(&mut |_, _| {}, &|| true)?.is_success())
+}
+
+/// The content of the file `name` below `folder` in `commit`; `None` where it has none.
+///
+/// # Errors
+/// git's; it is longer than `bound` bytes.
+pub fn file(folder: &Path, commit: &str, name: &str, bound: u64) -> io::Result<Option<Vec<u8>>> {
+    let listed = line(&git(folder).args(["ls-tree", "--name-only", "--end-of-options", commit, "--", name]))?;
+    if listed.is_empty() {
+        return Ok(None);
+    }
+    let mut content = Vec::new();
+    let mut piped = git(folder).args(["cat-file", "blob", &format!("{commit}:./{name}")]).pipe()?;
+    let length = piped.output.by_ref().take(bound + 1).read_to_end(&mut content)?;
+    if length as u64 > bound {
+        return Err(io::Error::other(format!("`{name}` of the commit has more than {bound} bytes")));
+    }
+    piped.finish()?;
+    Ok(Some(content))
+}
+
+/// When `commit` was made, in seconds since 1970.
+///
+/// # Errors
+/// git's.
+pub fn committed_s(folder: &Path, commit: &str) -> io::Result<i64> {
+    let told = line(&git(folder).args(["show", "--no-patch", "--format=%ct", "--end-of-options", commit]))?;
+    told.parse().map_err(|_| io::Error::other(format!("git tells `{told}` as the time of `{commit}`")))
+}
+
+/// The tags of `commit`.
+///
+/// # Errors
+/// git's.
+pub fn tags_at(folder: &Path, commit: &str) -> io::Result<Vec<String>> {
+    let told = line(&git(folder).args(["tag", "--points-at", commit]))?;
+    Ok(told.lines().map(str::to_owned).collect())
+}
+
+/// The nearest tag before `commit` that fits `glob`, and how many commits there are since; `None` without one.
+///
+/// # Errors
+/// git can't be run.
+pub fn described(folder: &Path, commit: &str, glob: &str) -> io::Result<Option<(String, u64)>> {
+    let ask = ["describe", "--tags", "--long", "--abbrev=40", "--match", glob, commit];
+    let Ok(told) = line(&git(folder).args(ask)) else { return Ok(None) };
+    let mut parts = told.rsplitn(3, '-').skip(1);
+    Ok(parts
+        .next()
+        .and_then(|count| count.parse().ok())
+        .zip(parts.next())
+        .map(|(n, tag)| (tag.to_owned(), n)))
+}
+
+/// How many commits the history of `commit` has.
+///
+/// # Errors
+/// git's.
+pub fn count(folder: &Path, commit: &str) -> io::Result<u64> {
+    let told = line(&git(folder).args(["rev-list", "--count", "--end-of-options", commit]))?;
+    told.parse().map_err(|_| io::Error::other(format!("git counts `{told}` commits")))
+}
+
+/// What differs in the work tree below `folder` from its commit, and what is new there, as `git status` tells it.
+///
+/// # Errors
+/// git's.
+pub fn status(folder: &Path) -> io::Result<Vec<String>> {
+    let told =
+        git(folder).args(["status", "--porcelain", "--untracked-files=all", "--", "."]).output(ANSWER_MAX)?;
+    Ok(String::from_utf8_lossy(&told).lines().map(str::to_owned).collect())
 }
 
 /// A commit's summary lines between `from` (not included) and `to`, newest first, at most `count`.

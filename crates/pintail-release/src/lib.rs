@@ -2,6 +2,18 @@
 
 pub mod git;
 
+pub mod versions;
+
+pub mod exclude;
+
+pub mod checkout;
+
+pub mod lock;
+
+pub mod include;
+
+pub mod steps;
+
 pub mod prove;
 
 pub mod build;

@@ -120,12 +120,15 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// The version that the artifact gets
+    /// The version that the artifact gets; by the commit's tag when left out, or the tag before it and how far it is
     #[arg(long, value_name = "VERSION")]
-    pub(crate) version: String,
+    pub(crate) version: Option<String>,
     /// The commit to build
     #[arg(long, default_value = "HEAD")]
     pub(crate) commit: String,
+    /// Build nothing: choose the latest artifacts that `build.include` takes, and write pintail.lock
+    #[arg(long, conflicts_with_all = ["version", "commit"])]
+    pub(crate) lock: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -19,6 +19,8 @@ const CONFIG_MAX: u64 = 1 << 20;
 pub(crate) struct Place {
     folder: PathBuf,
     config: PathBuf,
+    /// Whether the configuration is the one that a project has by itself.
+    own: bool,
 }
 
 /// A project, its configuration read.
@@ -36,8 +38,9 @@ impl Place {
     /// The place that the two options name.
     pub(crate) fn of(folder: Option<PathBuf>, config: Option<PathBuf>) -> Self {
         let folder = folder.unwrap_or_else(|| PathBuf::from("."));
+        let own = config.is_none();
         let config = folder.join(config.unwrap_or_else(|| PathBuf::from(CONFIG_NAME)));
-        Self { folder, config }
+        Self { folder, config, own }
     }
 
     /// The folder that commands run in.
@@ -48,6 +51,12 @@ impl Place {
     /// The configuration's path.
     pub(crate) fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// The configuration's name in its folder, unless another one was asked for: where a commit is meant, its own
+    /// counts then.
+    pub(crate) fn own_config(&self) -> Option<&'static str> {
+        self.own.then_some(CONFIG_NAME)
     }
 
     /// Reads the project.

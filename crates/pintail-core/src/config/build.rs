@@ -1,8 +1,8 @@
 //! `[build]`: how a commit becomes an artifact. Knows nothing of git.
 
-use crate::{name::AppName, version::Version};
+use crate::name::AppName;
 
-use super::{path, places, problem::Complaint, walk::Node};
+use super::{path, places, problem::Complaint, range::VersionRange, walk::Node};
 use crate::manifest::TreePath;
 
 /// How a commit becomes an artifact.
@@ -29,17 +29,6 @@ pub struct Include {
     pub into: TreePath,
 }
 
-/// Which versions will do, such as `^0.4` or `>=1.2, <2`; checked for its form, not yet given a meaning.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionRange(String);
-
-impl VersionRange {
-    /// As typed.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 pub(super) fn read(node: Option<Node<'_>>) -> Option<Build> {
     let Some(node) = node else {
         return Some(Build::default());
@@ -57,7 +46,7 @@ pub(super) fn read(node: Option<Node<'_>>) -> Option<Build> {
 fn include(node: Node<'_>) -> Option<Include> {
     let walk = node.table(&places::INCLUDE)?;
     let name = walk.required("name", "\"blog-static\"").and_then(|node| node.parse(app_name));
-    let version = walk.required("version", "\"^1.2\"").and_then(|node| node.parse(version_range));
+    let version = walk.required("version", "\"^1.2\"").and_then(|node| node.parse(VersionRange::parse));
     let into = walk.required("into", "\"share/static\"").and_then(|node| node.parse(path::inner));
     Some(Include { name: name?, version: version?, into: into? })
 }
@@ -78,20 +67,4 @@ fn glob(text: &str) -> Result<String, Complaint> {
         }
         text => Ok(text.to_owned()),
     }
-}
-
-/// Longest first, so that `>` doesn't take `>=` apart.
-const COMPARISONS: &[&str] = &[">=", "<=", "^", "~", "=", ">", "<"];
-
-fn version_range(text: &str) -> Result<VersionRange, Complaint> {
-    for part in text.split(',').map(str::trim) {
-        let version = COMPARISONS.iter().find_map(|sign| part.strip_prefix(sign)).unwrap_or(part).trim();
-        let is_version =
-            version.starts_with(|c: char| c.is_ascii_digit()) && version.parse::<Version>().is_ok();
-        if !is_version && version != "*" {
-            return Err(Complaint::new(format!("is `{text}`, which is no range of versions"))
-                .hint("such as `^0.4`, `~1.2.3`, `=2.0` or `>=1.2, <2`"));
-        }
-    }
-    Ok(VersionRange(text.to_owned()))
 }

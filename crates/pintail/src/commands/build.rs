@@ -2,37 +2,56 @@
 
 use crate::args;
 use crate::exit::{Exit, Failure};
-use crate::project::{Place, by, typed};
+use crate::project::{Place, Project, by, typed};
 use crate::screen;
 use pintail_core::wire::Trouble;
-use pintail_depot::Published;
+use pintail_depot::{Depot, Published};
 use pintail_os::clock;
 use pintail_release::build::{Order, build};
 use pintail_release::git;
+use pintail_release::include::resolve;
+use pintail_release::lock::{LOCK_NAME, Locked, written};
+use pintail_release::versions::version_of;
 
 pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     let project = place.project()?;
-    let version = typed("version", &args.version)?;
+    let depot = project.depot();
+    if args.lock {
+        return lock(&project, &depot);
+    }
+    let cannot = || format!("cannot build `{}`", project.config.name);
+    let version = match &args.version {
+        Some(version) => typed("version", version)?,
+        None => {
+            let hash = git::commit(&project.folder, &args.commit).map_err(|_| {
+                let why = format!("`{}` is no commit in `{}`", args.commit, project.folder.display());
+                Trouble::new(cannot(), why).hint("commit your work first")
+            })?;
+            version_of(&project.folder, &hash, &project.config)
+                .map_err(|error| Trouble::new(cannot(), error))?
+        }
+    };
     if git::is_dirty(&project.folder).unwrap_or(false) {
         screen::narrate("note: files are changed and not committed; what is built is the commit");
     }
     let signals =
         pintail_os::signals::on_ending().map_err(|error| Trouble::new("cannot listen to signals", error))?;
-    let by = by();
     let order = Order {
-        by: &by,
         folder: &project.folder,
         config: &project.config,
+        config_name: place.own_config(),
         version: &version,
         commit: &args.commit,
+        depot: &depot,
+        by: &by(),
         now_ms: clock::now_ms(),
     };
     let mut heard = |_, bytes: &[u8]| screen::print_raw(&String::from_utf8_lossy(bytes), true);
-    let published = build(&order, &project.depot(), &mut heard, &|| !signals.is_set())?;
+    let published = build(&order, &mut heard, &|| !signals.is_set())?;
     let card = published.card();
     if matches!(published, Published::Added(_)) {
         // Only to spare the deployment that wait.
-        let _ = project.depot().patch_ahead(&card.name, &card.version);
+        let _ = depot.patch_ahead(&card.name, &card.version);
     }
     if args.json {
         screen::print_document(card);
@@ -50,5 +69,18 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
         screen::bytes(card.packed_bytes),
         card.digest.short()
     ));
+    Ok(Exit::Done)
+}
+
+/// Chooses what `build.include` takes, and writes it down beside the configuration.
+fn lock(project: &Project, depot: &Depot) -> Result<Exit, Failure> {
+    let locked = resolve(&project.config.build.include, depot)?;
+    let path = project.folder.join(LOCK_NAME);
+    pintail_os::files::write_whole(&path, written(&locked).as_bytes(), 0o644)
+        .map_err(|error| Trouble::new(format!("cannot write `{}`", path.display()), error))?;
+    for Locked { name, version, digest } in &locked {
+        screen::print(&format!("{name} {version}, digest {}", digest.short()));
+    }
+    screen::narrate(&format!("`{LOCK_NAME}` is written; commit it"));
     Ok(Exit::Done)
 }
