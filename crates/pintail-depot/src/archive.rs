@@ -73,6 +73,12 @@ impl<'a> ArtifactReader<'a> {
         Self::open_expecting(source, None, limits)
     }
 
+    /// An archive of anybody's that is not compressed.
+    pub(crate) fn plain(source: impl Read + 'a, limits: &Limits) -> ArtifactReader<'a> {
+        let tarball = Tarball::new(Box::new(source));
+        ArtifactReader { form: Form::Foreign, tarball, first: None, limits: limits.clone() }
+    }
+
     /// As [`ArtifactReader::open`]; a manifest of Pintail's own is compared with `expected` before it is even
     /// parsed.
     pub(crate) fn open_expecting(

@@ -21,7 +21,7 @@ use pintail_core::name::AppName;
 use pintail_core::version::Version;
 
 use crate::card::Card;
-use crate::import::{Naming, import};
+use crate::import::{Naming, Tree, import, import_tree};
 use crate::limits::Limits;
 use crate::pack::pack;
 use crate::partial::{Partial, sweep};
@@ -97,6 +97,18 @@ impl Depot {
     /// 1970.
     pub fn publish_file(&self, file: &Path, naming: &Naming, added_ms: u64) -> Result<Published, DepotError> {
         self.publish(added_ms, |out, scratch| Ok(import(file, naming, scratch, out, self.shelf.limits())?))
+    }
+
+    /// Publishes a tree that comes as a plain tar stream. `added_ms` is the present, in milliseconds since 1970.
+    pub fn publish_stream(
+        &self,
+        source: &mut dyn io::Read,
+        tree: Tree<'_>,
+        added_ms: u64,
+    ) -> Result<Published, DepotError> {
+        self.publish(added_ms, |out, scratch| {
+            Ok(import_tree(source, tree, scratch, out, self.shelf.limits())?)
+        })
     }
 
     /// Publishes the artifact of another depot, byte for byte, with its proof. `added_ms` is the present, in

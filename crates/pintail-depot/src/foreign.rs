@@ -45,13 +45,36 @@ impl From<ArchiveError> for Stopped {
     }
 }
 
-/// Reads the rest of the archive. File contents are appended to `spool`, at most `limits.tree_bytes` of them.
-pub(crate) fn read_through(reader: ArtifactReader<'_>, spool: &mut dyn Write) -> Result<Contents, Stopped> {
+/// A file that is put to what an archive brings.
+pub(crate) struct Addition {
+    pub(crate) path: TreePath,
+    pub(crate) content: Vec<u8>,
+}
+
+/// Reads the rest of the archive. File contents are appended to `spool`, at most `limits.tree_bytes` of them. What
+/// `leaves_out` says yes to, by its path below the top folder, is skipped.
+pub(crate) fn read_through(
+    reader: ArtifactReader<'_>,
+    leaves_out: &dyn Fn(&str) -> bool,
+    additions: &[Addition],
+    spool: &mut dyn Write,
+) -> Result<Contents, Stopped> {
     let ArtifactReader { mut tarball, mut first, limits, .. } = reader;
     let mut reading = Reading { limits, ..Reading::default() };
     while let Some(member) = first.take().map_or_else(|| tarball.next().transpose(), |first| Some(Ok(first)))
     {
-        reading.take(member?, &mut tarball, spool)?;
+        reading.take(member?, leaves_out, &mut tarball, spool)?;
+    }
+    for Addition { path, content } in additions {
+        let (size_bytes, offset) = (content.len() as u64, reading.spooled_bytes);
+        spool.write_all(content).map_err(Stopped::Spool)?;
+        reading.spooled_bytes += size_bytes;
+        let kind = EntryKind::File {
+            executable: false,
+            size_bytes,
+            digest: pintail_core::digest::Digest::of(content),
+        };
+        reading.keep(path.clone(), Piece { kind, offset }, path.as_str().as_bytes())?;
     }
     reading.finish(tarball.commit().map(str::to_owned))
 }
@@ -82,12 +105,14 @@ impl Reading {
     fn take(
         &mut self,
         member: Member,
+        leaves_out: &dyn Fn(&str) -> bool,
         tarball: &mut Tarball<'_>,
         spool: &mut dyn Write,
     ) -> Result<(), Stopped> {
         self.members += 1;
         at_most("members", self.members as u64, self.limits.entries as u64)?;
         let path = match self.place(&member) {
+            Ok(Some(path)) if leaves_out(path.as_str()) => return Ok(()),
             Ok(Some(path)) => path,
             Ok(None) => return Ok(()),
             Err(fault) => {

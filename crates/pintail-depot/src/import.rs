@@ -7,7 +7,7 @@ pub use naming::{Naming, name_and_version};
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +17,13 @@ use pintail_core::name::AppName;
 use pintail_core::version::Version;
 
 use crate::archive::{ArtifactReader, Form, OpenError};
-use crate::foreign::{Contents, Stopped, read_through};
+use crate::foreign::{Addition, Contents, Stopped, read_through};
 use crate::limits::Limits;
 use crate::shown;
 use crate::write::write_artifact;
+
+/// Bytes written to a spool, or read from a stream, at once.
+const SPOOL_BUFFER_BYTES: usize = 256 << 10;
 
 /// Why a file was not imported.
 #[derive(Debug, thiserror::Error)]
@@ -99,10 +102,57 @@ pub fn import(
     out: &mut dyn Write,
     limits: &Limits,
 ) -> Result<Manifest, ImportError> {
+    through_spool(scratch, out, |spool| read(file, naming, scratch, spool, limits))
+}
+
+/// A tree that comes as a plain tar stream, such as git's, in one top folder of any name.
+pub struct Tree<'a> {
+    /// The application.
+    pub name: &'a AppName,
+    /// The version.
+    pub version: &'a Version,
+    /// The commit that it is of.
+    pub commit: Option<&'a str>,
+    /// Whether a path is left out.
+    pub leaves_out: &'a dyn Fn(&str) -> bool,
+    /// Files that come besides: path and content.
+    pub additions: Vec<(TreePath, Vec<u8>)>,
+}
+
+/// Reads `source` and writes it to `out` as an artifact, as [`import`] does.
+pub fn import_tree(
+    source: &mut dyn Read,
+    tree: Tree<'_>,
+    scratch: &Path,
+    out: &mut dyn Write,
+    limits: &Limits,
+) -> Result<Manifest, ImportError> {
+    let file = PathBuf::from(format!("{}-{}", tree.name, tree.version));
+    let additions: Vec<Addition> =
+        tree.additions.into_iter().map(|(path, content)| Addition { path, content }).collect();
+    through_spool(scratch, out, |spool| {
+        let buffered = BufReader::with_capacity(SPOOL_BUFFER_BYTES, source);
+        let reader = ArtifactReader::plain(buffered, limits);
+        let contents =
+            read_through(reader, tree.leaves_out, &additions, spool).map_err(|stopped| match stopped {
+                Stopped::Archive(error) => ImportError::Open { file: file.clone(), source: error.into() },
+                Stopped::Spool(source) => ImportError::Write { path: scratch.to_owned(), source },
+            })?;
+        let named = (tree.name.clone(), tree.version.clone(), tree.commit.map(str::to_owned));
+        manifest_of(contents, named, &file)
+    })
+}
+
+/// Has `read` put contents into a spool in `scratch`, then writes the artifact from there.
+fn through_spool(
+    scratch: &Path,
+    out: &mut dyn Write,
+    read: impl FnOnce(&mut dyn Write) -> Result<(Manifest, BTreeMap<TreePath, u64>), ImportError>,
+) -> Result<Manifest, ImportError> {
     let failed = |source| ImportError::Write { path: scratch.to_owned(), source };
     let spool = spool(scratch).map_err(failed)?;
-    let mut buffered = BufWriter::new(&spool);
-    let (manifest, offsets) = read(file, naming, scratch, &mut buffered, limits)?;
+    let mut buffered = BufWriter::with_capacity(SPOOL_BUFFER_BYTES, &spool);
+    let (manifest, offsets) = read(&mut buffered)?;
     buffered.flush().map_err(failed)?;
     drop(buffered);
     let mut contents = |entry: &Entry| -> io::Result<Box<dyn Read + '_>> {
@@ -137,7 +187,7 @@ fn read(
         Some(own) => naming_of(own, naming, file)?,
         None => complete(naming, file)?,
     };
-    let contents = read_through(reader, spool).map_err(|stopped| match stopped {
+    let contents = read_through(reader, &|_| false, &[], spool).map_err(|stopped| match stopped {
         Stopped::Archive(error) => open_failed(error.into()),
         Stopped::Spool(source) => ImportError::Write { path: scratch.to_owned(), source },
     })?;

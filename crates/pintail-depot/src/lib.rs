@@ -43,7 +43,7 @@ pub use archive::{ArtifactReader, Form};
 pub use card::Card;
 pub use depot::{Depot, DepotError, Listing, Published, patch_beside};
 pub use held::Held;
-pub use import::{ImportError, Naming, import, name_and_version};
+pub use import::{ImportError, Naming, Tree, import, name_and_version};
 pub use limits::Limits;
 pub use pack::{PackError, pack};
 pub use patch::PatchError;

@@ -1,7 +1,7 @@
 //! `build`: a commit's tree, in a clean checkout, with what its build steps make and what it includes, as an artifact.
 //! Knows the order of these; does not know what becomes of the artifact.
 
-use crate::checkout::check_out;
+use crate::checkout::{check_out, refuse_submodules};
 use crate::exclude::Exclude;
 use crate::include::include;
 use crate::prove::{Proving, prove};
@@ -9,8 +9,9 @@ use crate::{git, steps};
 use pintail_core::config::{Config, read_bytes, render};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
-use pintail_depot::{Card, Depot, Published};
+use pintail_depot::{Card, Depot, Published, Tree};
 use pintail_os::program::Stream;
+use std::cell::RefCell;
 use std::path::Path;
 
 /// Bytes of a configuration that are read.
@@ -84,20 +85,60 @@ pub fn make(
     let tree = room.path().join("tree");
     let config = order.config_of(&hash)?;
     let exclude = Exclude::new(&config.build.exclude).map_err(|error| fail(&error))?;
+    if config.build.steps.is_empty()
+        && config.build.include.is_empty()
+        && !git::uses_lfs(folder, &hash).map_err(|error| fail(&error))?
+    {
+        let card = order.stream(&hash, &config, &exclude, bench, heard)?;
+        return Ok(Built { card, config });
+    }
     check_out(folder, &hash, &tree, &exclude).map_err(|error| fail(&error))?;
     include(&config.build.include, order.depot, &tree)?;
     let setting = steps::Setting { folder, tree: &tree, config: &config, version, commit: &hash };
     steps::run(&setting, heard, wanted).map_err(|why| fail(&why))?;
-    for glob in exclude.remove_from(&tree).map_err(|error| fail(&error))? {
-        heard(Stream::Err, format!("note: nothing is left out by `{glob}` of `build.exclude`\n").as_bytes());
-    }
+    tell_unfitted(&exclude.remove_from(&tree).map_err(|error| fail(&error))?, heard);
     let published = bench.publish_tree(&tree, &config.name, version, Some(&hash), order.now_ms);
     Ok(Built { card: published.map_err(|error| fail(&error))?.card().clone(), config })
+}
+
+fn tell_unfitted(globs: &[String], heard: &mut dyn FnMut(Stream, &[u8])) {
+    for glob in globs {
+        heard(Stream::Err, format!("note: nothing is left out by `{glob}` of `build.exclude`\n").as_bytes());
+    }
 }
 
 impl Order<'_> {
     fn trouble(&self, why: &dyn std::fmt::Display) -> Trouble {
         Trouble::new(format!("cannot build `{}` {}", self.config.name, self.version), why)
+    }
+
+    /// Makes the artifact of git's stream: nothing has to be done in a checkout, and making ten thousand files takes
+    /// longer than all else.
+    fn stream(
+        &self,
+        hash: &str,
+        config: &Config,
+        exclude: &Exclude,
+        bench: &Depot,
+        heard: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Card, Trouble> {
+        let fail = |why: &dyn std::fmt::Display| self.trouble(why);
+        refuse_submodules(self.folder, hash, exclude).map_err(|error| fail(&error))?;
+        let mut piped = git::archive(self.folder, hash, "tree/").map_err(|error| fail(&error))?;
+        let fitted = RefCell::new(exclude.none_fitted());
+        let tree = Tree {
+            name: &config.name,
+            version: self.version,
+            commit: Some(hash),
+            leaves_out: &|path| exclude.takes_noting(path, &mut fitted.borrow_mut()),
+            additions: Vec::new(),
+        };
+        let published = bench.publish_stream(&mut piped.output, tree, self.now_ms);
+        // git pads its stream; unread, that would end it by a signal. What it says is the better reason when both fail.
+        let _ = std::io::copy(&mut piped.output, &mut std::io::sink());
+        piped.finish().map_err(|error| fail(&error))?;
+        tell_unfitted(&exclude.unfitted(&fitted.borrow()), heard);
+        Ok(published.map_err(|error| fail(&error))?.card().clone())
     }
 
     /// The configuration of the commit `hash`: what is built is the commit, and so is how.

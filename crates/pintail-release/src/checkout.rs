@@ -19,12 +19,11 @@ const TOLD_MAX: usize = 10;
 ///
 /// # Errors
 /// git's, or the file system's; and where the commit only names what belongs to it: a submodule, or a file that is
-/// kept by Git LFS and could not be had, unless it is excluded. All of these at once.
+/// kept by Git LFS and could not be had, unless it is excluded.
 pub fn check_out(folder: &Path, commit: &str, tree: &Path, exclude: &Exclude) -> io::Result<()> {
-    let submodules: Vec<String> =
-        git::submodules(folder, commit)?.into_iter().filter(|path| !exclude.takes(path)).collect();
+    refuse_submodules(folder, commit, exclude)?;
     pintail_os::files::make_folder(tree, 0o755)?;
-    let mut piped = git::archive(folder, commit)?;
+    let mut piped = git::archive(folder, commit, "")?;
     let unpacked = {
         let mut archive = tar::Archive::new(&mut piped.output);
         archive.set_preserve_mtime(false);
@@ -41,9 +40,30 @@ pub fn check_out(folder: &Path, commit: &str, tree: &Path, exclude: &Exclude) ->
         true => pointers(tree, exclude)?,
         false => Vec::new(),
     };
-    match (submodules.is_empty(), pointers.is_empty()) {
-        (true, true) => Ok(()),
-        _ => Err(io::Error::other(missing(&submodules, &pointers))),
+    match pointers.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "these are pointers of Git LFS, not the files: {}; install git-lfs and `git lfs fetch`, or leave them out \
+             with `build.exclude`",
+            names(&pointers)
+        ))),
+    }
+}
+
+/// Refuses submodules that are not left out: a commit names them and does not contain them.
+///
+/// # Errors
+/// There are some, or git's.
+pub fn refuse_submodules(folder: &Path, commit: &str, exclude: &Exclude) -> io::Result<()> {
+    let submodules: Vec<String> =
+        git::submodules(folder, commit)?.into_iter().filter(|path| !exclude.takes(path)).collect();
+    match submodules.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "the commit names submodules and does not contain them: {}; vendor what the release needs of them, or leave \
+             them out with `build.exclude`",
+            names(&submodules)
+        ))),
     }
 }
 
@@ -75,25 +95,6 @@ fn is_pointer(file: &Path) -> io::Result<bool> {
     let mut start = Vec::new();
     fs::File::open(file)?.take(LFS_POINTER.len() as u64).read_to_end(&mut start)?;
     Ok(start == LFS_POINTER)
-}
-
-fn missing(submodules: &[String], pointers: &[String]) -> String {
-    let mut told = Vec::new();
-    if !submodules.is_empty() {
-        told.push(format!(
-            "the commit names submodules and does not contain them: {}; vendor what the release needs of them, or leave \
-             them out with `build.exclude`",
-            names(submodules)
-        ));
-    }
-    if !pointers.is_empty() {
-        told.push(format!(
-            "these are pointers of Git LFS, not the files: {}; install git-lfs and `git lfs fetch`, or leave them out \
-             with `build.exclude`",
-            names(pointers)
-        ));
-    }
-    told.join("\n")
 }
 
 /// The first of `paths`, and how many more there are.

@@ -47,12 +47,36 @@ impl Exclude {
         !self.globs.is_empty() && ends.map(|end| &path[..end]).any(|part| self.set.is_match(part))
     }
 
-    /// Removes from `tree` what is left out; gives the globs that nothing fitted, which are likely slips.
+    /// As [`Exclude::takes`], noting in `fitted` which globs it was.
+    pub fn takes_noting(&self, path: &str, fitted: &mut [bool]) -> bool {
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let fits = |end: usize| self.set.matches(&path[..end]);
+        match self.globs.is_empty() {
+            true => false,
+            false => {
+                let found = ends.map(fits).find(|fits| !fits.is_empty()).unwrap_or_default();
+                found.iter().for_each(|index| fitted[*index] = true);
+                !found.is_empty()
+            }
+        }
+    }
+
+    /// For each glob, that nothing fitted it yet.
+    pub fn none_fitted(&self) -> Vec<bool> {
+        vec![false; self.globs.len()]
+    }
+
+    /// The globs that nothing fitted, which are likely slips.
+    pub fn unfitted(&self, fitted: &[bool]) -> Vec<String> {
+        self.globs.iter().zip(fitted).filter(|(_, fitted)| !**fitted).map(|(glob, _)| glob.clone()).collect()
+    }
+
+    /// Removes from `tree` what is left out; gives the globs that nothing fitted.
     ///
     /// # Errors
     /// The file system's.
     pub fn remove_from(&self, tree: &Path) -> io::Result<Vec<String>> {
-        let mut fitted = vec![false; self.globs.len()];
+        let mut fitted = self.none_fitted();
         let mut folders = match self.globs.is_empty() {
             true => Vec::new(),
             false => vec![String::new()],
@@ -73,13 +97,7 @@ impl Exclude {
                 }
             }
         }
-        Ok(self
-            .globs
-            .iter()
-            .zip(fitted)
-            .filter(|(_, fitted)| !fitted)
-            .map(|(glob, _)| glob.clone())
-            .collect())
+        Ok(self.unfitted(&fitted))
     }
 }
 

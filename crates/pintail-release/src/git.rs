@@ -42,15 +42,16 @@ pub fn is_dirty(folder: &Path) -> io::Result<bool> {
 }
 
 /// The tree of `commit` below `folder`, as a tar stream: the same on every machine, whatever its owner told git of
-/// line ends, modes and attributes.
+/// line ends, modes and attributes. `top` goes before each path.
 ///
 /// # Errors
 /// git can't be started; what it says later comes with [`Piped::finish`].
-pub fn archive(folder: &Path, commit: &str) -> io::Result<Piped> {
+pub fn archive(folder: &Path, commit: &str, top: &str) -> io::Result<Piped> {
+    let top = format!("--prefix={top}");
     let same = ["core.autocrlf=false", "core.eol=lf", "core.attributesFile=/dev/null", "tar.umask=0022"];
     let same = same.iter().flat_map(|setting| ["-c", setting]);
     // Asked inside the folder, git archives what is below it: the project may be a folder of its repository.
-    git(folder).args(same).args(["archive", "--format=tar", commit]).pipe()
+    git(folder).args(same).args(["archive", "--format=tar", &top, commit]).pipe()
 }
 
 /// The submodules of `commit` below `folder`, by path.

@@ -146,3 +146,38 @@ fn a_glob_that_fits_nothing_is_told_and_one_that_is_none_is_refused() {
     let refused = project.run(&["build", "--version", "2"]);
     assert!(refused.expect(1).err.contains("`a[`, which is no glob"), "{}", refused.all());
 }
+
+#[test]
+fn a_release_is_the_same_whether_a_checkout_was_needed_or_not() {
+    let without = MAKES.split("steps").next().unwrap();
+    let project = Project::new(without);
+    for (path, text) in
+        [("a/b", "1"), ("a-b", "2"), ("a.b/c", "3"), ("a/b-c/d", "4"), ("docs/x", "5"), ("x.psd", "")]
+    {
+        project.write(path, text);
+    }
+    symlink("a/b", project.folder.join("link")).unwrap();
+    let long = format!("{}/{}", "l".repeat(120), "m".repeat(120));
+    project.write(&long, "long");
+    fs::set_permissions(project.folder.join("a/b"), fs::Permissions::from_mode(0o755)).unwrap();
+    project.commit("first");
+    let streamed = project.built(&["--version", "1"]);
+    let text = format!("{CONFIG}{without}steps = [\"true\"]\n");
+    let configured = project.folder.join("elsewhere.toml");
+    fs::write(&configured, text).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    fs::write(
+        &configured,
+        format!(
+            "{}[depot]\npath = \"{}\"\n",
+            fs::read_to_string(&configured).unwrap(),
+            other.path().display()
+        ),
+    )
+    .unwrap();
+    let mut checked_out =
+        project.command(&["build", "--json", "--version", "1", "--config", "elsewhere.toml"]);
+    checked_out.current_dir(&project.folder);
+    let checked_out = ran(checked_out);
+    assert_eq!(checked_out.expect(0).json()["packed_digest"], streamed["packed_digest"]);
+}
