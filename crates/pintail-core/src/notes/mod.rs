@@ -21,10 +21,16 @@ mod collect;
 
 mod about;
 
+mod gather;
+
+mod computed;
+
 pub use about::{ABOUT_BYTES_MAX, ABOUT_FORMAT, ABOUT_NAME, About, AboutError, Declared, Task};
 pub use bounds::{MESSAGE_BYTES_MAX, NOTE_BYTES_MAX, NOTES_MAX};
 pub use collect::{Candidate, Reverted, collect, reverted, subject};
+pub use computed::computed;
 pub use fragment::{FRAGMENTS_FOLDER, Fragment};
+pub use gather::{ACK_DIGITS, Gathered, Item, Run, Says, gather};
 pub use note::{Acknowledgement, Asked, Fault, Kind, Note, TaskCall};
 pub use noted::{Amendment, Noted, Origin};
 pub use read::{read, read_body};
@@ -33,3 +39,6 @@ pub use trailers::{Trailer, trailers};
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod gather_tests;

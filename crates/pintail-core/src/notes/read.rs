@@ -3,7 +3,7 @@
 
 use super::bounds::{MESSAGE_BYTES_MAX, NOTE_BYTES_MAX, NOTES_MAX, cut, plain};
 use super::grammar::{Sections, Text, sections};
-use super::note::{Acknowledgement, Asked, Fault, TaskCall};
+use super::note::{Acknowledgement, Asked, Fault, Kind, Note, TaskCall};
 use super::requirement::Requirement;
 use super::trailers::{Trailer, is_blank, trailers};
 use crate::name::AppName;
@@ -48,6 +48,10 @@ pub fn read(message: &str) -> Asked {
     let mut asked = Asked::default();
     asked.add(sections(lines.get(subject..block).unwrap_or_default(), Text::Message, &is_ours));
     asked.add_trailers(&lines, &found);
+    if asked.ack == Acknowledgement::Required && asked.notes.is_empty() {
+        let text = cut(plain(lines[title..subject].join(" ").trim()), NOTE_BYTES_MAX);
+        asked.notes.push(Note { kind: Kind::Manual, before: false, text });
+    }
     if is_cut && asked != Asked::default() {
         asked.too_long();
     }
