@@ -2,4 +2,10 @@
 
 pub mod git;
 
+pub mod log;
+
+pub mod declared;
+
+pub mod about;
+
 pub mod build;

@@ -48,7 +48,11 @@ pub fn trailers<'m>(lines: &[&'m str]) -> (usize, Vec<Trailer<'m>>) {
         open = separator.is_some();
         if let Some(at) = separator {
             let key = line[..at].trim_matches(is_space);
-            found.push(Trailer { line: number, key, lines: vec![line[at + 1..].trim_matches(is_space)] });
+            found.push(Trailer {
+                line: number,
+                key,
+                lines: vec![line[at + 1..].trim_start_matches(is_space)],
+            });
         }
     }
     (start, found)
