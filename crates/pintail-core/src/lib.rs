@@ -14,6 +14,8 @@ pub mod manifest;
 
 pub mod config;
 
+pub mod notes;
+
 pub mod history;
 
 pub mod layout;

@@ -143,7 +143,7 @@ impl Order<'_> {
 
     /// The configuration of the commit `hash`: what is built is the commit, and so is how.
     fn config_of(&self, hash: &str) -> Result<Config, Trouble> {
-        let own = self.config_name.map(|name| git::file(self.folder, hash, name, CONFIG_MAX));
+        let own = self.config_name.map(|name| git::file_if_any(self.folder, hash, name, CONFIG_MAX));
         match own.transpose().map_err(|error| self.trouble(&error))?.flatten() {
             None => Ok(self.config.clone()),
             Some(bytes) => {

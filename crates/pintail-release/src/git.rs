@@ -10,6 +10,8 @@ const ANSWER_MAX: usize = 1 << 20;
 const TREE_MAX: u64 = 256 << 20;
 /// How git lists a submodule.
 const SUBMODULE_MODE: &[u8] = b"160000 ";
+/// Bytes of one file that is read out of a commit: those that say something of a release are far smaller.
+const FILE_MAX: usize = 4 << 20;
 
 fn git(folder: &Path) -> Program {
     Program::new("git").args(["-C"]).args([folder])
@@ -82,7 +84,7 @@ pub fn uses_lfs(folder: &Path, commit: &str) -> io::Result<bool> {
 ///
 /// # Errors
 /// git's; it is longer than `bound` bytes.
-pub fn file(folder: &Path, commit: &str, name: &str, bound: u64) -> io::Result<Option<Vec<u8>>> {
+pub fn file_if_any(folder: &Path, commit: &str, name: &str, bound: u64) -> io::Result<Option<Vec<u8>>> {
     let listed = line(&git(folder).args(["ls-tree", "--name-only", "--end-of-options", commit, "--", name]))?;
     if listed.is_empty() {
         return Ok(None);
@@ -95,15 +97,6 @@ pub fn file(folder: &Path, commit: &str, name: &str, bound: u64) -> io::Result<O
     }
     piped.finish()?;
     Ok(Some(content))
-}
-
-/// When `commit` was made, in seconds since 1970.
-///
-/// # Errors
-/// git's.
-pub fn committed_s(folder: &Path, commit: &str) -> io::Result<i64> {
-    let told = line(&git(folder).args(["show", "--no-patch", "--format=%ct", "--end-of-options", commit]))?;
-    told.parse().map_err(|_| io::Error::other(format!("git tells `{told}` as the time of `{commit}`")))
 }
 
 /// The tags of `commit`.
@@ -164,4 +157,84 @@ pub fn summaries(folder: &Path, from: &str, to: &str, count: usize) -> io::Resul
         "--",
     ]);
     Ok(line(&program)?.lines().map(str::to_owned).collect())
+}
+
+/// The whole history of `commit`: hash, parents, time in seconds since 1970 and message of each, each with a NUL behind
+/// it, in no order that could be relied upon. Neither settings nor replaced objects of this clone change it.
+///
+/// # Errors
+/// git can't be started; what it says later comes with [`Piped::finish`].
+pub fn log(folder: &Path, commit: &str) -> io::Result<Piped> {
+    let program = git(folder).args([
+        "--no-replace-objects",
+        "-c",
+        "log.showSignature=false",
+        "log",
+        "-z",
+        "--no-color",
+        "--no-notes",
+        "--no-show-signature",
+        "--encoding=UTF-8",
+        "--format=%H%x00%P%x00%ct%x00%B",
+        "--end-of-options",
+        commit,
+        "--",
+    ]);
+    program.pipe()
+}
+
+/// Whether this clone has only the end of its history.
+///
+/// # Errors
+/// git's.
+pub fn is_shallow(folder: &Path) -> io::Result<bool> {
+    Ok(line(&git(folder).args(["rev-parse", "--is-shallow-repository"]))? == "true")
+}
+
+/// The names of the files and folders that `folder` itself has in `commit`.
+///
+/// # Errors
+/// git's.
+pub fn top(folder: &Path, commit: &str) -> io::Result<Vec<String>> {
+    Ok(names(&git(folder).args(["ls-tree", "-z", "--name-only", commit]).output(ANSWER_MAX)?))
+}
+
+/// The paths below `folder` of what is in `commit` at one of `paths`, which are files or folders.
+///
+/// # Errors
+/// git's.
+pub fn listed(folder: &Path, commit: &str, paths: &[&str]) -> io::Result<Vec<String>> {
+    let program = git(folder)
+        .args(["--literal-pathspecs", "ls-tree", "-r", "-z", "--name-only", commit, "--"])
+        .args(paths);
+    Ok(names(&program.output(ANSWER_MAX)?))
+}
+
+/// Those of git's paths that are UTF-8: no other can be meant.
+fn names(answer: &[u8]) -> Vec<String> {
+    let paths = answer.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    paths.filter_map(|path| String::from_utf8(path.to_vec()).ok()).collect()
+}
+
+/// The bytes of the file at `path` below `folder` in `commit`.
+///
+/// # Errors
+/// There is none, or it is too long.
+pub fn file(folder: &Path, commit: &str, path: &str) -> io::Result<Vec<u8>> {
+    let bytes = git(folder).args(["cat-file", "blob", &format!("{commit}:./{path}")]).output(FILE_MAX + 1)?;
+    if bytes.len() > FILE_MAX {
+        return Err(io::Error::other(format!("`{path}` has more than {FILE_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// When `commit` was committed, in seconds since 1970.
+///
+/// # Errors
+/// git's.
+pub fn committed_s(folder: &Path, commit: &str) -> io::Result<i64> {
+    let program =
+        git(folder).args(["-c", "log.showSignature=false", "--no-replace-objects", "show", "--no-patch"]);
+    let said = line(&program.args(["--format=%ct", "--end-of-options", commit, "--"]))?;
+    said.parse().map_err(|_| io::Error::other(format!("git says the time `{said}`")))
 }

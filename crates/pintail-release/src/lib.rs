@@ -2,6 +2,12 @@
 
 pub mod git;
 
+pub mod log;
+
+pub mod declared;
+
+pub mod about;
+
 pub mod versions;
 
 pub mod exclude;

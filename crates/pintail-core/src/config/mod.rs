@@ -19,6 +19,7 @@ mod schema;
 mod site;
 mod source;
 mod target;
+mod task;
 mod version_files;
 mod walk;
 mod wave;
@@ -39,6 +40,7 @@ pub use site::{
     Alias, ErrorPage, MaintenancePages, Page, RedirectTo, Rewrite, Serve, Site, SiteAnswer, Tls, Try,
 };
 pub use target::{HostAddress, LostOperator, Target};
+pub use task::Task;
 pub use version_files::{VersionFile, VersionPattern};
 pub use wave::{Wave, WaveSize};
 

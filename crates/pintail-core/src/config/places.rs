@@ -17,7 +17,9 @@ macro_rules! places {
 }
 
 places! {
-    TOP "top" ["name", "version", "depot", "build", "release", "targets", "host", "processes", "schema", "sites"];
+    TOP "top" [
+        "name", "version", "depot", "build", "release", "targets", "host", "processes", "tasks", "schema", "sites",
+    ];
     VERSION "[version]" ["files"];
     VERSION_FILE "version.files" ["path", "pattern"];
     DEPOT "[depot]" ["path"];
@@ -37,6 +39,7 @@ places! {
     ];
     HEALTH "processes.NAME.health" ["path", "expect", "within", "host", "version"];
     HEALTH_VERSION "processes.NAME.health.version" ["header", "json", "path"];
+    TASK "[tasks.NAME]" ["run", "within"];
     SCHEMA "[schema]" ["engine", "url", "declared", "migrations", "backup"];
     DECLARED "schema.declared" ["command"];
     SITE "[[sites]]" [

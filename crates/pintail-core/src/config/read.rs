@@ -15,6 +15,7 @@ use super::{
     site::{self, Site},
     source::Source,
     target::{self, Target},
+    task::{self, Task},
     version_files::{self, VersionFile},
     walk::Walk,
 };
@@ -38,6 +39,8 @@ pub struct Config {
     pub host: HostSettings,
     /// The processes, in the file's order.
     pub processes: Vec<Process>,
+    /// What commits may ask to be run, in the file's order.
+    pub tasks: Vec<Task>,
     /// The database, if there is one.
     pub schema: Option<SchemaSettings>,
     /// The virtual hosts, in the file's order.
@@ -119,6 +122,7 @@ fn sections(top: &Walk<'_>) -> Option<Config> {
     let host = host::read(top.optional("host"));
     let (targets, target_names) = target::read(top.optional("targets"), &host);
     let (processes, declared) = process::read(top.optional("processes"));
+    let tasks = task::read(top.optional("tasks"));
     let version_files = version_files::read(top.optional("version"));
     let depot = depot::read(top.optional("depot"));
     let build = build::read(top.optional("build"));
@@ -134,6 +138,7 @@ fn sections(top: &Walk<'_>) -> Option<Config> {
         targets,
         host: host.settings,
         processes,
+        tasks,
         schema: schema?,
         sites,
     })

@@ -138,6 +138,7 @@ fn what_a_key_can_be() {
         ("port as a number", "[processes.w]\nrun = \"w\"\nlisten = 8080"),
         ("run without run", "[processes.w]\nrun = \"  \""),
         ("no probe", "[processes.w]\nrun = \"w\"\nhealth = { version = {} }"),
+        ("a task", "[tasks.\"re index\"]\nwithin = \"0s\"\ncommand = \"x\"\n[tasks.y]\nrun = [\"x\"]"),
         ("true", "[processes.w]\nrun = true"),
         ("no schema", "[schema]\nengine = \"sqlite\"\nurl = \"shared/blog.db\""),
         ("a shell's setting", "[schema]\nengine = \"sqlite\"\nurl = \"$DB\"\ndeclared = \"schema\""),

@@ -1,0 +1,66 @@
+//! `release.json` of a commit: everything it says of itself, read from its repository. Knows where a commit has it; what
+//! it means is for `pintail-core`.
+
+use crate::{declared, git, log};
+use pintail_core::config::Config;
+use pintail_core::notes::{ABOUT_FORMAT, About, FRAGMENTS_FOLDER, Fragment, Task, collect};
+use pintail_core::version::Version;
+use pintail_core::wire::Trouble;
+use std::path::Path;
+
+/// Fragments that are read; who has more has forgotten to delete those of years ago.
+const FRAGMENTS_MAX: usize = 1000;
+
+/// What the commit says of itself: a function of it, of the version and of nothing else. `config` is its own.
+///
+/// # Errors
+/// There is no such commit, or its history is not all here.
+pub fn about(folder: &Path, commit: &str, version: &Version, config: &Config) -> Result<About, Trouble> {
+    let what = || format!("cannot read the history of `{commit}` for its deployment notes");
+    let hash = git::commit(folder, commit)
+        .map_err(|_| Trouble::new(what(), format!("`{commit}` is no commit in `{}`", folder.display())))?;
+    if git::is_shallow(folder).map_err(|error| Trouble::new(what(), error))? {
+        let why = "this clone is shallow: it has only the end of the history";
+        return Err(Trouble::new(what(), why).hint("`git fetch --unshallow` brings the rest"));
+    }
+    let fail = |error| Trouble::new(what(), error);
+    let fragments = fragments(folder, &hash).map_err(fail)?;
+    let amended: Vec<&str> = fragments.iter().filter_map(|fragment| fragment.amends.as_deref()).collect();
+    let candidates = log::candidates(folder, &hash, &amended).map_err(fail)?;
+    let committed_s = git::committed_s(folder, &hash).map_err(fail)?;
+    let task = |task: &pintail_core::config::Task| {
+        let within_ms = u64::try_from(task.within.as_millis()).unwrap_or(u64::MAX);
+        (task.name.clone(), Task { run: task.run.clone(), within_ms })
+    };
+    let mut dependencies = Vec::new();
+    for name in git::top(folder, &hash).map_err(fail)?.iter().filter(|name| declared::is_declaring(name)) {
+        let content = git::file(folder, &hash, name).map_err(fail)?;
+        dependencies.extend(declared::declared(name, &String::from_utf8_lossy(&content)));
+    }
+    let about = About {
+        format: ABOUT_FORMAT,
+        name: config.name.clone(),
+        version: version.clone(),
+        commit: hash,
+        committed_s,
+        tasks: config.tasks.iter().map(task).collect(),
+        targets: config.targets.iter().map(|target| target.name.clone()).collect(),
+        settings: config.host.env_required.clone(),
+        dependencies,
+        notes: collect(&candidates, fragments, committed_s),
+        left_out: 0,
+    };
+    Ok(about.bounded())
+}
+
+fn fragments(folder: &Path, hash: &str) -> std::io::Result<Vec<Fragment>> {
+    let listed = git::listed(folder, hash, &[FRAGMENTS_FOLDER])?;
+    let named: Vec<&String> = listed.iter().filter(|path| path.ends_with(".md")).collect();
+    if named.len() > FRAGMENTS_MAX {
+        return Err(std::io::Error::other(format!(
+            "`{FRAGMENTS_FOLDER}` has {} fragments, at most {FRAGMENTS_MAX} are read; delete those that are live everywhere",
+            named.len()
+        )));
+    }
+    named.into_iter().map(|path| Ok(Fragment::read(path, &git::file(folder, hash, path)?))).collect()
+}
