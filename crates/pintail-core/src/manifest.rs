@@ -7,7 +7,7 @@ mod check;
 mod entry;
 mod tree_path;
 
-pub use bounds::{ENTRIES_MAX, MANIFEST_BYTES_MAX, RESERVED_FOLDER, TREE_BYTES_MAX};
+pub use bounds::{ABOUT_PATH, ENTRIES_MAX, MANIFEST_BYTES_MAX, RESERVED_FOLDER, TREE_BYTES_MAX};
 pub use check::Fault;
 pub use entry::{Entry, EntryKind};
 pub use tree_path::{PART_BYTES_MAX, PATH_BYTES_MAX, TreePath, TreePathError};
@@ -18,8 +18,11 @@ use crate::digest::Digest;
 use crate::name::{AppName, ReleaseName};
 use crate::version::Version;
 
-/// The manifest format that this Pintail writes and reads.
+/// The manifest format of a release that doesn't say what it asks.
 pub const MANIFEST_FORMAT: u32 = 1;
+
+/// The manifest format of a release with a `release.json`, which format 1 has no place for.
+pub const MANIFEST_FORMAT_ABOUT: u32 = 2;
 
 /// Where the manifest itself lies, in an artifact below its top folder and in an unpacked release.
 pub const MANIFEST_PATH: &str = ".pintail/manifest.json";
@@ -59,7 +62,7 @@ impl Manifest {
             return Err(ManifestError::Faults(faults));
         }
         let tree_bytes = entries.iter().map(Entry::size_bytes).sum();
-        let written = Written { format: MANIFEST_FORMAT, name, version, commit, entries };
+        let written = Written { format: format(&entries), name, version, commit, entries };
         let json = canonical(&written);
         if json.len() as u64 > MANIFEST_BYTES_MAX {
             return Err(ManifestError::TooLarge { bytes: json.len() as u64 });
@@ -75,7 +78,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge { bytes: json.len() as u64 });
         }
         let FormatOnly { format } = serde_json::from_slice(json).map_err(unreadable)?;
-        if format != MANIFEST_FORMAT {
+        if !matches!(format, MANIFEST_FORMAT | MANIFEST_FORMAT_ABOUT) {
             return Err(ManifestError::Format { found: format });
         }
         let written: Written = serde_json::from_slice(json).map_err(unreadable)?;
@@ -143,7 +146,7 @@ impl Manifest {
 pub enum ManifestError {
     /// Written by another Pintail.
     #[error(
-        "the manifest has format {found}, this pintail reads format {MANIFEST_FORMAT}; use the pintail that made it \
+        "the manifest has format {found}, this pintail reads formats {MANIFEST_FORMAT} and {MANIFEST_FORMAT_ABOUT}; use the pintail that made it \
          or a newer one"
     )]
     Format {
@@ -207,7 +210,7 @@ impl TryFrom<Written> for Manifest {
     type Error = ManifestError;
 
     fn try_from(written: Written) -> Result<Self, ManifestError> {
-        if written.format != MANIFEST_FORMAT {
+        if !matches!(written.format, MANIFEST_FORMAT | MANIFEST_FORMAT_ABOUT) {
             return Err(ManifestError::Format { found: written.format });
         }
         Manifest::new(written.name, written.version, written.commit, written.entries)
@@ -217,8 +220,13 @@ impl TryFrom<Written> for Manifest {
 impl From<Manifest> for Written {
     fn from(manifest: Manifest) -> Written {
         let Manifest { name, version, commit, entries, .. } = manifest;
-        Written { format: MANIFEST_FORMAT, name, version, commit, entries }
+        Written { format: format(&entries), name, version, commit, entries }
     }
+}
+
+/// The format that these entries, which are sorted, are written in.
+fn format(entries: &[Entry]) -> u32 {
+    if check::is_about(entries) { MANIFEST_FORMAT_ABOUT } else { MANIFEST_FORMAT }
 }
 
 #[cfg(test)]

@@ -111,7 +111,11 @@ impl Place for Folder {
         for (path, target) in &self.links {
             symlink(target, path)?;
         }
-        make_directory(&self.at.join(RESERVED_FOLDER))?;
+        match make_directory(&self.at.join(RESERVED_FOLDER)) {
+            // It is an entry of the release, which has something to say.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
         new_file(&self.at.join(MANIFEST_PATH), 0o644)?.write_all(&manifest.to_json())?;
         let held = Held::of(&self.at, manifest).to_json();
         new_file(&self.at.join(HELD_PATH), 0o644)?.write_all(&held)?;

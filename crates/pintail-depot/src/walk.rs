@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use pintail_core::manifest::{
     ENTRIES_MAX, Entry, EntryKind, HELD_PATH, MANIFEST_PATH, RESERVED_FOLDER, TreePath,
 };
+use pintail_core::notes::ABOUT_NAME;
 
 use crate::shown;
 
@@ -61,7 +62,7 @@ impl Found {
         }
         if kind.is_dir() {
             folders.push(Some(path.clone()));
-            if path.as_str() != RESERVED_FOLDER {
+            if path.as_str() != RESERVED_FOLDER || at.join(ABOUT_NAME).is_file() {
                 self.entries.push(Entry { path, kind: EntryKind::Directory });
             }
         } else if kind.is_file() {

@@ -1,12 +1,15 @@
 //! `build`: a commit's tree, in a clean checkout, with what its build steps make and what it includes, as an artifact.
 //! Knows the order of these; does not know what becomes of the artifact.
 
+use crate::about::about;
 use crate::checkout::{check_out, refuse_submodules};
 use crate::exclude::Exclude;
 use crate::include::include;
 use crate::prove::{Proving, prove};
 use crate::{git, steps};
 use pintail_core::config::{Config, read_bytes, render};
+use pintail_core::manifest::{ABOUT_PATH, RESERVED_FOLDER};
+use pintail_core::notes::About;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_depot::{Card, Depot, Published, Tree};
@@ -85,11 +88,12 @@ pub fn make(
     let tree = room.path().join("tree");
     let config = order.config_of(&hash)?;
     let exclude = Exclude::new(&config.build.exclude).map_err(|error| fail(&error))?;
+    let about = about(folder, &hash, version, &config)?;
     if config.build.steps.is_empty()
         && config.build.include.is_empty()
         && !git::uses_lfs(folder, &hash).map_err(|error| fail(&error))?
     {
-        let card = order.stream(&hash, &config, &exclude, bench, heard)?;
+        let card = order.stream(&about, &config, &exclude, bench, heard)?;
         return Ok(Built { card, config });
     }
     check_out(folder, &hash, &tree, &exclude).map_err(|error| fail(&error))?;
@@ -97,6 +101,13 @@ pub fn make(
     let setting = steps::Setting { folder, tree: &tree, config: &config, version, commit: &hash };
     steps::run(&setting, heard, wanted).map_err(|why| fail(&why))?;
     tell_unfitted(&exclude.remove_from(&tree).map_err(|error| fail(&error))?, heard);
+    if tree.join(RESERVED_FOLDER).symlink_metadata().is_ok() {
+        let why = format!("`{RESERVED_FOLDER}` is in the commit, or a step made it, and is pintail's own");
+        return Err(fail(&why).hint(format!("`git rm -r --cached {RESERVED_FOLDER}`, and ignore it")));
+    }
+    pintail_os::files::make_folder(&tree.join(RESERVED_FOLDER), 0o755).map_err(|error| fail(&error))?;
+    pintail_os::files::write_whole(&tree.join(ABOUT_PATH), &about.to_json(), 0o644)
+        .map_err(|error| fail(&error))?;
     let published = bench.publish_tree(&tree, &config.name, version, Some(&hash), order.now_ms);
     Ok(Built { card: published.map_err(|error| fail(&error))?.card().clone(), config })
 }
@@ -116,13 +127,14 @@ impl Order<'_> {
     /// longer than all else.
     fn stream(
         &self,
-        hash: &str,
+        about: &About,
         config: &Config,
         exclude: &Exclude,
         bench: &Depot,
         heard: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Card, Trouble> {
         let fail = |why: &dyn std::fmt::Display| self.trouble(why);
+        let hash = about.commit.as_str();
         refuse_submodules(self.folder, hash, exclude).map_err(|error| fail(&error))?;
         let mut piped = git::archive(self.folder, hash, "tree/").map_err(|error| fail(&error))?;
         let fitted = RefCell::new(exclude.none_fitted());
@@ -131,7 +143,7 @@ impl Order<'_> {
             version: self.version,
             commit: Some(hash),
             leaves_out: &|path| exclude.takes_noting(path, &mut fitted.borrow_mut()),
-            additions: Vec::new(),
+            additions: vec![(ABOUT_PATH.parse().map_err(|error| fail(&error))?, about.to_json())],
         };
         let published = bench.publish_stream(&mut piped.output, tree, self.now_ms);
         // git pads its stream; unread, that would end it by a signal. What it says is the better reason when both fail.

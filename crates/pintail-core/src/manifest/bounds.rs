@@ -11,5 +11,8 @@ pub const TREE_BYTES_MAX: u64 = 64 << 30;
 /// memory whole, so this bounds what an artifact from elsewhere can make a host allocate.
 pub const MANIFEST_BYTES_MAX: u64 = 256 << 20;
 
-/// The folder at the top of a release that belongs to Pintail. No entry may lie in it.
+/// The folder at the top of a release that belongs to Pintail. Only [`ABOUT_PATH`] may be an entry in it.
 pub const RESERVED_FOLDER: &str = ".pintail";
+
+/// Where a release says what it is and asks: its `release.json`.
+pub const ABOUT_PATH: &str = ".pintail/release.json";

@@ -1,7 +1,7 @@
 //! What the entries of one tree have to keep among themselves. Knows the rules of `docs/formats/artifact.md`; does
 //! not know any file system. Entries come here sorted by path.
 
-use super::bounds::{ENTRIES_MAX, RESERVED_FOLDER, TREE_BYTES_MAX};
+use super::bounds::{ABOUT_PATH, ENTRIES_MAX, RESERVED_FOLDER, TREE_BYTES_MAX};
 use super::entry::{Entry, EntryKind};
 use super::tree_path::{PATH_BYTES_MAX, TreePath};
 
@@ -21,7 +21,7 @@ pub enum Fault {
         /// What that is instead.
         found: &'static str,
     },
-    /// An entry in `.pintail` at the top.
+    /// An entry in `.pintail` at the top that isn't its `release.json`.
     #[error("`{}` lies in `{RESERVED_FOLDER}`, which is pintail's own", .0.shown())]
     Reserved(TreePath),
     /// A symbolic link whose target can't be followed inside the tree.
@@ -61,7 +61,7 @@ pub(super) fn entries(entries: &[Entry]) -> Vec<Fault> {
     }
     for entry in entries {
         faults.extend(
-            reserved(entry)
+            reserved(entries, entry)
                 .or_else(|| outside_directory(entries, entry))
                 .or_else(|| bad_link(entries, entry)),
         );
@@ -78,8 +78,18 @@ pub(super) fn find<'a>(entries: &'a [Entry], path: &str) -> Option<&'a Entry> {
     entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok().map(|index| &entries[index])
 }
 
-fn reserved(entry: &Entry) -> Option<Fault> {
-    entry.path.is_within(RESERVED_FOLDER).then(|| Fault::Reserved(entry.path.clone()))
+fn reserved(entries: &[Entry], entry: &Entry) -> Option<Fault> {
+    let allowed = match (entry.path.as_str(), &entry.kind) {
+        (RESERVED_FOLDER, EntryKind::Directory) => is_about(entries),
+        (ABOUT_PATH, EntryKind::File { executable, .. }) => !executable,
+        _ => !entry.path.is_within(RESERVED_FOLDER),
+    };
+    (!allowed).then(|| Fault::Reserved(entry.path.clone()))
+}
+
+/// Whether the release says what it is.
+pub(super) fn is_about(entries: &[Entry]) -> bool {
+    find(entries, ABOUT_PATH).is_some()
 }
 
 /// Every parent has to be listed, and as a directory. This is what makes it impossible to write through a link: a

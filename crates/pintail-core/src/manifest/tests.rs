@@ -69,12 +69,35 @@ fn another_spelling_is_refused() {
         .join("\n");
     insta::assert_snapshot!(told, @r"
     the manifest is not in canonical form; it was changed after it was made
-    the manifest has format 7, this pintail reads format 1; use the pintail that made it or a newer one
+    the manifest has format 7, this pintail reads formats 1 and 2; use the pintail that made it or a newer one
     the manifest can't be read: unknown field `more`, expected one of `format`, `name`, `version`, `commit`, `entries` at line 1 column 18
     the manifest can't be read: unknown variant `4755`, expected `0644` or `0755` at line 1 column 421
     the manifest can't be read: EOF while parsing a value at line 1 column 0
     the manifest can't be read: invalid length 0, expected struct FormatOnly with 1 element at line 1 column 2
     ");
+}
+
+#[test]
+fn a_release_may_say_what_it_is_in_format_2_and_nothing_else_of_ours() {
+    let about = || file(".pintail/release.json", "{}");
+    let says = manifest(vec![directory(".pintail"), about(), file("a", "1")]).unwrap();
+    let json = String::from_utf8(says.to_json()).unwrap();
+    assert!(json.starts_with("{\"format\":2,"), "{json}");
+    assert_eq!(Manifest::from_json(json.as_bytes()).unwrap(), says);
+    let older = json.replacen("\"format\":2", "\"format\":1", 1);
+    let newer = String::from_utf8(sample().to_json()).unwrap().replacen("\"format\":1", "\"format\":2", 1);
+    for other in [older, newer] {
+        assert_eq!(Manifest::from_json(other.as_bytes()).unwrap_err(), ManifestError::NotCanonical);
+    }
+    for wrong in [
+        vec![about()],
+        vec![directory(".pintail")],
+        vec![directory(".pintail"), link(".pintail/release.json", "x")],
+        vec![directory(".pintail"), about(), file(".pintail/other", "")],
+        vec![link(".pintail", "x")],
+    ] {
+        manifest(wrong).unwrap_err();
+    }
 }
 
 #[test]

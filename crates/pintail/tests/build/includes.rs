@@ -58,6 +58,8 @@ fn what_is_included_is_chosen_once_and_locked() {
     let built = project.built(&["--version", "1"]);
     insta::assert_snapshot!(project.shown("1").join("\n"), @r#"
     0644 .gitignore
+    .pintail/
+    0644 .pintail/release.json
     0644 index.html
     0644 pintail.lock
     0644 pintail.toml

@@ -35,6 +35,8 @@ fn executables_and_links_are_kept_and_what_is_excluded_is_not_there() {
     insta::assert_snapshot!(shown, @r#"
     0644 .gitattributes
     0644 .gitignore
+    .pintail/
+    0644 .pintail/release.json
     art/
     lib/
     0644 lib/Pond.pm
