@@ -1,6 +1,7 @@
 //! What a host went through, and what follows from it: which releases are good, where a rollback goes,
 //! what may be pruned. Pure: the host reads its journal into [`Deployment`]s.
 
+use crate::digest::Digest;
 use crate::name::ReleaseName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -20,6 +21,9 @@ pub struct Deployment {
     pub kind: Kind,
     /// The release that was to be live.
     pub release: ReleaseName,
+    /// The digest of its manifest, where that is known: of releases that are gone back to, only the name is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// The commit it was made of, where known.
     pub commit: Option<String>,
     /// The release that was live before.
@@ -32,6 +36,34 @@ pub struct Deployment {
     pub ended_ms: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
+    /// What was acknowledged for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
+    /// The tasks that it ran to their end, however it ended itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ran: Vec<Ran>,
+}
+
+/// That somebody knows what a deployment asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// The digest of the list.
+    pub digest: String,
+    /// Who: `user@machine`.
+    pub by: String,
+    /// When, in milliseconds since 1970 on the operator's clock.
+    pub at_ms: u64,
+    /// The commits and fragments whose notes were in it.
+    pub of: Vec<String>,
+}
+
+/// A task that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Its name, and what to.
+    pub task: String,
+    /// The commits and fragments that asked for it.
+    pub of: Vec<String>,
 }
 
 /// What a deployment was for.
@@ -238,7 +270,10 @@ mod tests {
             id: 1,
             kind,
             release: release(version),
+            digest: None,
             commit: None,
+            acknowledged: None,
+            ran: vec![],
             from: None,
             by: String::new(),
             began_ms: 0,

@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 pub use error::DepotError;
 pub use patches::patch_beside;
 
-use pintail_core::manifest::Manifest;
+use pintail_core::manifest::{ABOUT_PATH, Manifest};
 use pintail_core::name::AppName;
+use pintail_core::notes::{ABOUT_BYTES_MAX, About};
 use pintail_core::version::Version;
 
 use crate::card::Card;
@@ -26,7 +27,7 @@ use crate::limits::Limits;
 use crate::pack::pack;
 use crate::partial::{Partial, sweep};
 use crate::proof::{PROOF_BYTES_MAX, Proof};
-use crate::unpack::verify;
+use crate::unpack::{content, verify};
 use shelf::{Shelf, digest_of, stem};
 
 /// A folder of artifacts. Making the value touches nothing; a folder that isn't there is an empty depot, and is
@@ -232,6 +233,16 @@ impl Depot {
             return Err(self.altered(&card, "the release it contains"));
         }
         Ok((card, manifest))
+    }
+
+    /// What the release of one version says of itself; `None` where it says nothing, or nothing that is understood.
+    pub fn about(&self, name: &AppName, version: &Version) -> Result<Option<About>, DepotError> {
+        let (card, file) = self.open(name, version)?;
+        let limits = self.shelf.limits();
+        let json = content(file, ABOUT_PATH, &card.digest, ABOUT_BYTES_MAX as u64, limits);
+        let json =
+            json.map_err(|source| DepotError::Artifact { path: self.artifact_path(name, version), source })?;
+        Ok(json.and_then(|json| About::from_json(&json).ok()))
     }
 
     /// The artifact's bytes, and its card. Whoever unpacks them compares with the card's digest.

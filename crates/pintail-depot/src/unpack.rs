@@ -85,6 +85,37 @@ pub fn verify(
     Ok(manifest)
 }
 
+/// The content of the file at `path` in `artifact`, at most `bound` bytes of it; `None` where its manifest has none. Only
+/// what lies before it is read.
+pub fn content(
+    artifact: impl Read,
+    path: &str,
+    expected: &Digest,
+    bound: u64,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, UnpackError> {
+    let (mut tarball, manifest) = own(ArtifactReader::open_expecting(artifact, Some(expected), limits)?)?;
+    let top = top_folder(&manifest);
+    for entry in manifest.entries() {
+        let member = tarball.next()?.ok_or_else(|| UnpackError::Missing(entry.path.clone()))?;
+        same(&member, entry, &manifest, &top)?;
+        if entry.path.as_str() != path {
+            continue;
+        }
+        let EntryKind::File { digest, size_bytes, .. } = entry.kind else { return Ok(None) };
+        if size_bytes > bound {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        tarball.read_to_end(&mut content).map_err(|error| tarball.failed(error))?;
+        return match Digest::of(&content) == digest {
+            true => Ok(Some(content)),
+            false => Err(wrong(&member, "has other content than its manifest says")),
+        };
+    }
+    Ok(None)
+}
+
 fn own(reader: ArtifactReader<'_>) -> Result<(Tarball<'_>, Manifest), UnpackError> {
     match reader.form {
         Form::Own(manifest) => Ok((reader.tarball, *manifest)),

@@ -6,6 +6,8 @@ mod sign;
 use self::bring::ahead;
 use crate::transport::{Said, Transport};
 use pintail_core::history::Deployment;
+use pintail_core::name::ReleaseName;
+use pintail_core::notes::{About, Requirement};
 use pintail_core::observed::Observed;
 use pintail_core::plan::HostPlan;
 use pintail_core::wire::frame::{self, Frame};
@@ -23,6 +25,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 const HERE_EVERY: Duration = Duration::from_secs(2);
 /// How long an agent may take to say hello and to answer what takes no time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take to look for everything that commits want a host to have.
+const CHECKED_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Frames read ahead: bounds what a chatty host can make us hold.
 const READ_AHEAD: usize = 64;
 
@@ -265,6 +269,33 @@ impl Session {
         }
     }
 
+    /// What `release`, which is there, says of itself; `None` where it says nothing, or nothing that is understood.
+    ///
+    /// # Errors
+    /// The host is gone.
+    pub fn about(&mut self, release: &ReleaseName) -> Result<Option<About>, Trouble> {
+        match self.answer(&Ask::About { release: release.clone() })? {
+            Say::About { json } => Ok(json.and_then(|json| About::from_json(json.as_bytes()).ok())),
+            other => Err(self.lost(&format!("it answered {other:?}"))),
+        }
+    }
+
+    /// What the host lacks of what it must have, a sentence each.
+    ///
+    /// # Errors
+    /// It can't tell, or is gone.
+    pub fn check(&mut self, requires: &[Requirement]) -> Result<Vec<String>, Trouble> {
+        self.send(|out| frame::send(out, &Ask::Check { requires: requires.to_vec() }))?;
+        match self.next(CHECKED_WITHIN)? {
+            Came::Said(said) => match *said {
+                Say::Checked { lacking } => Ok(lacking),
+                Say::Refused { trouble } => Err(trouble),
+                other => Err(self.lost(&format!("it answered {other:?}"))),
+            },
+            Came::Data(_) => Err(self.lost(&"it answered with bytes")),
+        }
+    }
+
     /// What stands in the way there of what `wants` says.
     ///
     /// # Errors
@@ -367,7 +398,12 @@ impl Session {
                 self.refused = true;
                 return Err(trouble);
             }
-            Say::Observed { .. } | Say::Examined { .. } | Say::Want { .. } | Say::Signed { .. } => {}
+            Say::Observed { .. }
+            | Say::Examined { .. }
+            | Say::Want { .. }
+            | Say::Signed { .. }
+            | Say::About { .. }
+            | Say::Checked { .. } => {}
         }
         Ok(None)
     }

@@ -127,10 +127,5 @@ pub fn plan(desired: Desired<'_>, hosts: &[Host]) -> Result<Plan, Trouble> {
         HostPart { host: host.session.host().to_owned(), plan, live }
     };
     let plans = plan::make_all(desired, &observed)?;
-    Ok(Plan {
-        format: plan::FORMAT,
-        app: desired.config.name.clone(),
-        target: desired.target.name.clone(),
-        hosts: hosts.iter().zip(plans).map(part).collect(),
-    })
+    Ok(Plan::new(desired, hosts.iter().zip(plans).map(part).collect()))
 }

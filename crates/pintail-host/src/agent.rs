@@ -16,6 +16,9 @@ use crate::trouble::trouble;
 use mouth::Mouth;
 use pintail_core::digest::Digest;
 use pintail_core::layout::Layout;
+use pintail_core::manifest::ABOUT_PATH;
+use pintail_core::name::ReleaseName;
+use pintail_core::notes::ABOUT_BYTES_MAX;
 use pintail_core::plan::{HostPlan, Lost};
 use pintail_core::wire::frame::{self, Frame};
 use pintail_core::wire::{AHEAD_MAX, Ahead, Ask, FORMAT, Hello, Progress, Say, Trial, Trouble, Wait};
@@ -169,6 +172,14 @@ impl Agent<'_> {
         let answered = match ask {
             Ask::Observe => self.observe(),
             Ask::Sign { release } => sign::sign(self, &release),
+            Ask::About { release } => {
+                self.say(&Say::About { json: self.about(&release) });
+                Ok(())
+            }
+            Ask::Check { requires } => {
+                self.say(&Say::Checked { lacking: crate::require::lacking(&self.layout, &requires) });
+                Ok(())
+            }
             Ask::Execute { plan, by, trial, ahead } => {
                 self.come_ahead(ahead).and_then(|ahead| self.execute(&plan, &by, trial, ahead))
             }
@@ -202,6 +213,13 @@ impl Agent<'_> {
         }
         self.say(&Say::Observed { observed: Box::new(observed) });
         Ok(())
+    }
+
+    /// What `release` says of itself.
+    fn about(&self, release: &ReleaseName) -> Option<String> {
+        let path = self.layout.release(release).join(ABOUT_PATH);
+        let json = pintail_os::files::read_bounded(&path, ABOUT_BYTES_MAX as u64).ok()?;
+        String::from_utf8(json).ok()
     }
 
     fn place<'b>(&'b self, by: &'b str) -> Place<'b> {

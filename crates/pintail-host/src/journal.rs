@@ -4,7 +4,7 @@
 use crate::memo::Memo;
 use crate::trouble::{Trying, io_failure, trouble};
 use pintail_core::digest::Digest;
-use pintail_core::history::{Deployment, Kind, Outcome};
+use pintail_core::history::{Deployment, Kind, Outcome, Ran};
 use pintail_core::layout::Layout;
 use pintail_core::plan::{HostPlan, Step};
 use pintail_core::wire::Trouble;
@@ -111,6 +111,10 @@ impl Record {
             id: plan.id,
             kind: plan.kind,
             release: plan.release.name.clone(),
+            // Of a release that is gone back to, only the name is known.
+            digest: Some(plan.release.digest).filter(|digest| plan.release.name.fits(digest)),
+            acknowledged: plan.acknowledged.clone(),
+            ran: self.ran(),
             commit: plan.release.commit.clone(),
             from: plan.from.clone(),
             by: self.header.by.clone(),
@@ -118,6 +122,19 @@ impl Record {
             ended_ms: self.lines.last().filter(|_| ended).map(|line| line.at_ms),
             outcome,
         })
+    }
+
+    /// The tasks that came to their end.
+    fn ran(&self) -> Vec<Ran> {
+        let acted = self.lines.iter().filter_map(|line| match line.event {
+            Event::Acted { step } => self.header.plan.steps.get(step),
+            _ => None,
+        });
+        let ran = |step: &Step| match step {
+            Step::Task { task, of, .. } => Some(Ran { task: task.clone(), of: of.clone() }),
+            _ => None,
+        };
+        acted.filter_map(ran).collect()
     }
 
     /// The name of the step at `index`; past the last one it is the end.

@@ -23,6 +23,8 @@ pub mod observe;
 
 pub mod operation;
 
+pub mod require;
+
 pub mod examine;
 
 pub mod agent;

@@ -132,6 +132,16 @@ pub fn count(folder: &Path, commit: &str) -> io::Result<u64> {
     told.parse().map_err(|_| io::Error::other(format!("git counts `{told}` commits")))
 }
 
+/// How many commits `to` has in its history beyond that of `from`.
+///
+/// # Errors
+/// One of them is no commit here.
+pub fn count_between(folder: &Path, from: &str, to: &str) -> io::Result<u64> {
+    let range = format!("{from}..{to}");
+    let told = line(&git(folder).args(["rev-list", "--count", "--end-of-options", &range, "--"]))?;
+    told.parse().map_err(|_| io::Error::other(format!("git counts `{told}` commits")))
+}
+
 /// What differs in the work tree below `folder` from its commit, and what is new there, as `git status` tells it.
 ///
 /// # Errors

@@ -171,6 +171,9 @@ pub(crate) struct How {
     /// Ask nothing
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Says that you know of the deployment notes which have this digest; `--yes` does not
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) ack: Option<String>,
     /// Events as JSON, one a line, on standard output
     #[arg(long)]
     pub(crate) json: bool,

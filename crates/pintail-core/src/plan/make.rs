@@ -1,5 +1,6 @@
 //! Desired × Observed → HostPlan: the only place that decides what happens to a host.
 
+use super::asks::{Said, between, due, key};
 use super::goal::{Refusal, Wish, goal, known, live, was_good};
 use super::shell::word;
 use super::{
@@ -13,6 +14,7 @@ use crate::config::{
 use crate::history::{Kind, prunable};
 use crate::layout::Layout;
 use crate::name::ReleaseName;
+use crate::notes::Run;
 use crate::observed::{Altered, Maintenance, Observed, ObservedService};
 use crate::version::Version;
 use std::path::Path;
@@ -35,6 +37,8 @@ pub struct Desired<'a> {
     pub wish: &'a Wish,
     /// What makes the wished release of others.
     pub patches: &'a [Patch],
+    /// What the releases say of themselves.
+    pub said: &'a Said,
 }
 
 /// Who shall keep the processes of `config` running in `root`.
@@ -62,12 +66,40 @@ pub fn make_all(desired: Desired<'_>, hosts: &[&Observed]) -> Result<Vec<Option<
         Wish::Release(release) => hosts.iter().any(|host| is_proven(&release.name, host)),
         Wish::Back(_) => true,
     };
-    let plan = |(number, host): (usize, &&Observed)| make(desired, host, number == 0 && !proven);
-    hosts.iter().enumerate().map(plan).collect()
+    // What commits ask to be run once for the target is the affair of the first host that has anything to do.
+    let mut tasks = match desired.wish {
+        Wish::Release(_) => due(desired.said, &desired.target.name, hosts),
+        Wish::Back(_) => Vec::new(),
+    };
+    let mut plans = Vec::new();
+    for (number, host) in hosts.iter().enumerate() {
+        let plan = make(desired, host, Leads { once: number == 0 && !proven, tasks: &tasks })?;
+        if plan.as_ref().is_some_and(|plan| plan.kind == Kind::Deploy) {
+            tasks.clear();
+        }
+        plans.push(plan);
+    }
+    Ok(plans)
 }
 
-/// What the host must do; `leads` where it also runs what is run once for all hosts.
-fn make(desired: Desired<'_>, observed: &Observed, leads: bool) -> Result<Option<HostPlan>, Refusal> {
+/// The release that `wish` goes back to on a host, if that is what it is.
+pub fn going_back(wish: &Wish, target: &str, observed: &Observed) -> Option<ReleaseName> {
+    let Wish::Back(_) = wish else { return None };
+    let live = live(observed).ok()?;
+    Some(goal(wish, target, observed, live).ok()?.0.name)
+}
+
+/// What one host runs for all of its target.
+#[derive(Debug, Clone, Copy)]
+struct Leads<'a> {
+    /// What `prepare` runs once for all hosts.
+    once: bool,
+    /// What commits ask for.
+    tasks: &'a [Run],
+}
+
+/// What the host must do, and what it `leads`.
+fn make(desired: Desired<'_>, observed: &Observed, leads: Leads<'_>) -> Result<Option<HostPlan>, Refusal> {
     same_app(desired.config, observed)?;
     let live = live(observed)?;
     let (release, kind) = goal(desired.wish, &desired.target.name, observed, live)?;
@@ -96,6 +128,7 @@ fn make(desired: Desired<'_>, observed: &Observed, leads: bool) -> Result<Option
         from: live.cloned(),
         from_commit: live.and_then(|live| known(live, &observed.deployments).commit),
         lost_operator: Lost::from(desired.target.lost_operator),
+        acknowledged: None,
         steps,
         pivot,
     }))
@@ -118,8 +151,8 @@ struct Maker<'a> {
     desired: Desired<'a>,
     observed: &'a Observed,
     release: &'a Release,
-    /// Whether this host runs what is run once for all.
-    leads: bool,
+    /// What this host runs for all.
+    leads: Leads<'a>,
     layout: Layout,
 }
 
@@ -389,11 +422,16 @@ impl<'a> Maker<'a> {
         let gone: Vec<&Service> = self.gone(&pairs);
         let (handover, restart): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) =
             pairs.iter().partition(|pair| pair.is_handover());
+        let asked = kind == Kind::Deploy && self.asks_for_maintenance();
+        if asked {
+            steps.push(Step::MaintenanceOn);
+        }
+        steps.extend(self.tasks(kind, true));
         for pair in &handover {
             self.stand_beside(pair, version, &mut steps);
         }
-        let pause = self.pauses(&restart);
-        if pause {
+        let pause = asked || self.pauses(&restart);
+        if pause && !asked {
             steps.push(Step::MaintenanceOn);
         }
         for pair in &restart {
@@ -417,6 +455,7 @@ impl<'a> Maker<'a> {
         if let Some(for_ms) = longest.filter(|for_ms| *for_ms > 0) {
             steps.push(Step::Settle { services: new, for_ms });
         }
+        steps.extend(self.tasks(kind, false));
         if pause {
             steps.push(Step::MaintenanceOff);
         }
@@ -450,6 +489,28 @@ impl<'a> Maker<'a> {
         self.is_one_of_many() || self.desired.target.lost_operator == LostOperator::Revert
     }
 
+    /// Whether a commit wants the front to show its maintenance page, and it does not yet.
+    fn asks_for_maintenance(&self) -> bool {
+        let Desired { said, target, .. } = self.desired;
+        self.observed.maintenance == Maintenance::Off
+            && between(said, self.observed.current.release(), &target.name).notes.maintenance
+    }
+
+    /// What commits ask to be run before the switch, or behind it, by this host for all.
+    fn tasks(&self, kind: Kind, before: bool) -> impl Iterator<Item = Step> {
+        let tasks =
+            self.leads.tasks.iter().filter(move |run| kind == Kind::Deploy && run.call.before == before);
+        tasks.map(|run| Step::Task {
+            release: self.release.name.clone(),
+            task: run.call.to_string(),
+            line: [&[run.task.run.as_str()], &*run.call.args.iter().map(String::as_str).collect::<Vec<_>>()]
+                .concat()
+                .join(" "),
+            within_ms: run.task.within_ms,
+            of: run.from.iter().map(key).collect(),
+        })
+    }
+
     /// What happens before anything is visible.
     fn prepare(&self, kind: Kind) -> Vec<Step> {
         let release = &self.release.name;
@@ -469,7 +530,7 @@ impl<'a> Maker<'a> {
         }
         steps.push(Step::Environment { required: host.env_required.clone() });
         if fresh {
-            let here = host.prepare.iter().filter(|command| self.leads || !command.once);
+            let here = host.prepare.iter().filter(|command| self.leads.once || !command.once);
             steps.extend(here.map(|command| Step::Prepare {
                 release: release.clone(),
                 line: command.run.clone(),

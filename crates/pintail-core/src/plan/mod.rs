@@ -1,21 +1,23 @@
 //! The plan: what is shown by `plan` and run by `deploy`, the very same value. Steps as data; how a step is
 //! done is not known here.
 
+mod asks;
 mod goal;
 mod make;
 mod service;
 pub mod shell;
 mod told;
 
+pub use asks::{Asks, Said, acknowledgement, between, key, requirements};
 pub use goal::{Refusal, Wish, release_of};
-pub use make::{Desired, make_all, supervisor};
+pub use make::{Desired, going_back, make_all, supervisor};
 pub use service::{Address, Pass, Probe, Service, Socket, Speaks, Supervisor, VersionAt};
 pub(crate) use shell::word as quoted;
 pub use told::bytes as bytes_told;
 
 use crate::config::LostOperator;
 use crate::digest::Digest;
-use crate::history::Kind;
+use crate::history::{Acknowledged, Kind};
 use crate::manifest::TreePath;
 use crate::name::{AppName, ReleaseName};
 use crate::version::Version;
@@ -80,6 +82,9 @@ pub struct HostPlan {
     pub from_commit: Option<String>,
     /// What to do when the operator's connection dies.
     pub lost_operator: Lost,
+    /// What the operator has acknowledged of what it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// The index of the step that is the point of no return: the one that records the release as good.
@@ -158,6 +163,19 @@ pub enum Step {
         /// It is run for all hosts of the target, on this one only.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         once: bool,
+    },
+    /// Run a task of the release that a commit asks for, once for the target, on this host.
+    Task {
+        /// The release.
+        release: ReleaseName,
+        /// The task's name, and what to.
+        task: String,
+        /// A line for the shell.
+        line: String,
+        /// Milliseconds it may take.
+        within_ms: u64,
+        /// The commits and fragments that ask for it.
+        of: Vec<String>,
     },
     /// Take the write permission from the release: from here on nobody changes it by mistake.
     Seal {
@@ -253,6 +271,9 @@ pub struct Plan {
     pub target: String,
     /// Each host in the target's order.
     pub hosts: Vec<HostPart>,
+    /// What it asks of whoever runs it, by what is live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Asks>,
 }
 
 /// One host's part of a [`Plan`].
@@ -267,6 +288,13 @@ pub struct HostPart {
 }
 
 impl Plan {
+    /// The plan of these parts, with what it asks.
+    pub fn new(desired: Desired<'_>, hosts: Vec<HostPart>) -> Plan {
+        let target = desired.target.name.clone();
+        let asks = asks::asks(desired.said, &target, &hosts);
+        Plan { format: FORMAT, app: desired.config.name.clone(), target, hosts, asks }
+    }
+
     /// Whether nothing is to be done anywhere.
     pub fn is_nothing(&self) -> bool {
         self.hosts.iter().all(|part| part.plan.is_none())

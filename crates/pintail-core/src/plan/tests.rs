@@ -82,6 +82,9 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
         id: plan.id,
         kind: plan.kind,
         release: plan.release.name.clone(),
+        digest: Some(plan.release.digest),
+        acknowledged: None,
+        ran: vec![],
         commit: plan.release.commit.clone(),
         from: plan.from.clone(),
         by: "t".into(),
@@ -118,8 +121,11 @@ fn after(plan: &HostPlan, before: &Observed) -> Observed {
 }
 
 fn planned(config: &Config, wish: &Wish, host: &Observed) -> Result<Option<HostPlan>, Refusal> {
-    make_all(Desired { config, target: &config.targets[0], wish, patches: &[] }, &[host])
-        .map(|mut plans| plans.remove(0))
+    make_all(
+        Desired { config, target: &config.targets[0], wish, patches: &[], said: &Said::default() },
+        &[host],
+    )
+    .map(|mut plans| plans.remove(0))
 }
 
 #[track_caller]
@@ -186,7 +192,13 @@ fn what_is_run_once_is_run_by_the_first_host_unless_the_release_is_proven_somewh
         config(&both.replace("\"make deps\"", "\"make deps\", { run = \"make known\", once = true }"));
     let wish = Wish::Release(release("1.0"));
     let lines = |hosts: &[&Observed]| {
-        let desired = Desired { config: &config, target: &config.targets[0], wish: &wish, patches: &[] };
+        let desired = Desired {
+            config: &config,
+            target: &config.targets[0],
+            wish: &wish,
+            patches: &[],
+            said: &Said::default(),
+        };
         let line = |step: &Step| matches!(step, Step::Prepare { .. }).then(|| step.told());
         let of =
             |plan: Option<HostPlan>| plan.map(|plan| plan.steps.iter().filter_map(line).collect::<Vec<_>>());
@@ -197,7 +209,13 @@ fn what_is_run_once_is_run_by_the_first_host_unless_the_release_is_proven_somewh
     assert_eq!(lines(&[&bare, &bare]), [Some(vec![here.clone(), all]), Some(vec![here.clone()])]);
     // One host has it live, and the other is caught up.
     let first = make_all(
-        Desired { config: &config, target: &config.targets[0], wish: &wish, patches: &[] },
+        Desired {
+            config: &config,
+            target: &config.targets[0],
+            wish: &wish,
+            patches: &[],
+            said: &Said::default(),
+        },
         &[&bare, &bare],
     );
     let live = after(first.unwrap()[0].as_ref().unwrap(), &bare);

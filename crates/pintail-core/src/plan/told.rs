@@ -12,6 +12,7 @@ impl Step {
             Step::FreshCache { .. } => "fresh cache",
             Step::Environment { .. } => "env",
             Step::Prepare { .. } => "prepare",
+            Step::Task { .. } => "task",
             Step::Seal { .. } => "seal",
             Step::AwaitTurn { .. } => "await turn",
             Step::Publish { .. } => "publish",
@@ -49,6 +50,7 @@ impl Step {
             }
             Step::Prepare { line, once: false, .. } => format!("`{line}`"),
             Step::Prepare { line, once: true, .. } => format!("`{line}`, once for all hosts"),
+            Step::Task { task, line, .. } => format!("{task}: `{line}`, once for the target"),
             Step::Seal { release } => format!("releases/{release} is read-only from here"),
             Step::AwaitTurn { silence_ms } => {
                 format!(

@@ -8,6 +8,7 @@ pub mod frame;
 use crate::digest::Digest;
 use crate::history::Deployment;
 use crate::name::ReleaseName;
+use crate::notes::Requirement;
 use crate::observed::Observed;
 use crate::plan::{HostPlan, Supervisor};
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,16 @@ pub enum Ask {
     Sign {
         /// The release.
         release: ReleaseName,
+    },
+    /// What does a release that is there say of itself?
+    About {
+        /// The release.
+        release: ReleaseName,
+    },
+    /// Which of these does the host lack?
+    Check {
+        /// What it must have.
+        requires: Vec<Requirement>,
     },
     /// Finish or undo the operation whose agent died.
     Resume {
@@ -192,6 +203,16 @@ pub enum Say {
     Signed {
         /// How long it is.
         bytes: u64,
+    },
+    /// To [`Ask::About`].
+    About {
+        /// Its `release.json`, where it has one.
+        json: Option<String>,
+    },
+    /// To [`Ask::Check`].
+    Checked {
+        /// What is lacking, a sentence each.
+        lacking: Vec<String>,
     },
     /// The operation has begun, or is the one attached to.
     Began {

@@ -20,6 +20,7 @@ mod settle;
 mod start;
 mod stop;
 mod switch;
+mod task;
 mod unpack;
 
 pub(crate) use maintenance::{Flag, read_flag, set_flag};
@@ -48,6 +49,7 @@ impl Actor for Hands<'_> {
             Step::FreshCache { .. }
             | Step::Environment { .. }
             | Step::Prepare { .. }
+            | Step::Task { .. }
             | Step::Seal { .. }
             | Step::AwaitTurn { .. }
             | Step::Confirm { .. }
@@ -72,6 +74,7 @@ impl Actor for Hands<'_> {
             Step::FreshCache { release, paths } => fresh_cache::act(self, release, paths),
             Step::Environment { required } => environment::act(self, required),
             Step::Prepare { release, line, within_ms, .. } => prepare::act(self, release, line, *within_ms),
+            Step::Task { release, line, within_ms, .. } => task::act(self, release, line, *within_ms),
             Step::Seal { release } => seal::act(self, release),
             Step::AwaitTurn { silence_ms } => await_turn::act(self, *silence_ms),
             Step::Confirm { silence_ms } => confirm::act(self, *silence_ms),
@@ -113,6 +116,7 @@ impl Actor for Hands<'_> {
             // They change nothing that outlives them, or only inside the release that `unpack` takes away;
             // each says so in its first lines. `prune` is never undone: it comes after the pivot.
             Step::Prepare { .. }
+            | Step::Task { .. }
             | Step::AwaitTurn { .. }
             | Step::Confirm { .. }
             | Step::Health { .. }

@@ -32,6 +32,17 @@ pub(super) fn act(
     line: &str,
     within_ms: u64,
 ) -> Result<(), Failure> {
+    in_release(hands, "prepare", release, line, within_ms)
+}
+
+/// Runs `line` in `release`, with the host's settings; what it says is told as the step's called `name`.
+pub(super) fn in_release(
+    hands: &Hands<'_>,
+    name: &str,
+    release: &ReleaseName,
+    line: &str,
+    within_ms: u64,
+) -> Result<(), Failure> {
     let what = || format!("`{line}` failed in release `{}`", release.version());
     let settings = crate::settings::read_frozen(&hands.layout, hands.plan.id)?;
     let about = crate::hands::about(release, hands.plan.release.commit.as_deref(), &hands.plan.target);
@@ -40,15 +51,13 @@ pub(super) fn act(
         .with_environment(program_environment(&settings, about))
         .within(Duration::from_millis(within_ms));
     let stopped = std::cell::RefCell::new(None);
-    let ended = program.run(
-        &mut |stream, bytes| hands.said("prepare", stream, &String::from_utf8_lossy(bytes)),
-        &|| {
+    let ended =
+        program.run(&mut |stream, bytes| hands.said(name, stream, &String::from_utf8_lossy(bytes)), &|| {
             let why = hands.interrupt();
             let wanted = why.is_none();
             *stopped.borrow_mut() = why;
             wanted
-        },
-    );
+        });
     let ended = ended.trying(what)?;
     match stopped.into_inner() {
         Some(why) => fail(what(), why),

@@ -9,7 +9,7 @@ use crate::project::{Place, Project};
 use crate::screen::{self, seconds};
 use pintail_core::config::Target;
 use pintail_core::name::ReleaseName;
-use pintail_core::plan::{Desired, Plan, Wish};
+use pintail_core::plan::{Desired, Plan, Said, Wish};
 use pintail_core::wire::{Ask, Trial, Trouble};
 use pintail_fleet::fleet::{self, Errand};
 use pintail_fleet::session::Wish as Going;
@@ -177,7 +177,15 @@ impl Drill<'_> {
 
     fn plan(&self, wish: &Wish, hosts: &mut [Host]) -> Result<Plan, Failure> {
         let patches = operation::patches(self.project, wish, hosts);
-        let desired = Desired { config: &self.project.config, target: self.target, wish, patches: &patches };
+        // What commits ask was asked when it came here; a drill asks nobody.
+        let said = Said::default();
+        let desired = Desired {
+            config: &self.project.config,
+            target: self.target,
+            wish,
+            patches: &patches,
+            said: &said,
+        };
         Ok(target::plan(desired, hosts)?)
     }
 

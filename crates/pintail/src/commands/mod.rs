@@ -1,5 +1,11 @@
 //! The commands, a file each.
 
+mod asks;
+mod promotion;
+
+mod distance;
+
+mod notes_screen;
 mod plan_screen;
 
 mod watcher;

@@ -1,6 +1,8 @@
 //! What `deploy`, `rollback` and those that watch have in common: ask the hosts, clear up what an earlier
 //! operation left, plan, show, do, report.
 
+use super::asks;
+use super::promotion::Before;
 use super::watcher::Watcher;
 use crate::args::How;
 use crate::exit::{Exit, Failure, told};
@@ -44,24 +46,34 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
             return Ok(Exit::Refused);
         }
     }
-    if order.target.requires.is_some() {
-        watcher.note("", "note: `requires` is not checked by this Pintail yet");
-    }
+    let before = Before::of(order.project, &operator, order.target, &order.wish)?;
     for host in &mut hosts {
         if let Some(exit) = clear_up(host, &order.target.name, &mut watcher)? {
             return Ok(exit);
         }
     }
     let patches = patches(order.project, &order.wish, &mut hosts);
-    let desired =
-        Desired { config: &order.project.config, target: order.target, wish: &order.wish, patches: &patches };
-    let plan = target::plan(desired, &hosts)?;
+    let said = asks::said(order.project, order.target, &order.wish, &mut hosts)?;
+    let desired = Desired {
+        config: &order.project.config,
+        target: order.target,
+        wish: &order.wish,
+        patches: &patches,
+        said: &said,
+    };
+    let mut plan = target::plan(desired, &hosts)?;
     if plan.is_nothing() {
         watcher.nothing(&plan);
         return Ok(Exit::Done);
     }
     if !order.how.json {
-        screen::narrate(super::plan_screen::shown(&plan, &commits(order.project, &plan)).trim_end());
+        let commits = commits(order.project, &plan);
+        screen::narrate(super::plan_screen::shown(&plan, &commits, before.as_ref()).trim_end());
+    }
+    asks::check(&plan, &mut hosts)?;
+    if !asks::acknowledge(&mut plan, order.how.ack.as_deref(), &operator.by)? {
+        screen::narrate("nothing was changed");
+        return Ok(Exit::Refused);
     }
     if !order.how.yes && !agreed(&order.target.name)? {
         screen::narrate("nothing was changed");

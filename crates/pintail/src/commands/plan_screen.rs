@@ -1,11 +1,13 @@
 //! A plan as people read it, by `plan` and before `deploy`.
 
+use super::promotion::Before;
 use crate::screen;
-use pintail_core::plan::{HostPart, Plan};
+use pintail_core::notes::Origin;
+use pintail_core::plan::{Asks, HostPart, Plan, acknowledgement};
 use std::fmt::Write;
 
 /// The plan for people. Hosts that do the same stand together.
-pub(crate) fn shown(plan: &Plan, commits: &[String]) -> String {
+pub(crate) fn shown(plan: &Plan, commits: &[String], before: Option<&Before>) -> String {
     let mut text = format!("plan for `{}` of `{}`\n", plan.target, plan.app);
     let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
     for part in &plan.hosts {
@@ -23,6 +25,31 @@ pub(crate) fn shown(plan: &Plan, commits: &[String]) -> String {
         for commit in commits {
             let _ = writeln!(text, "    {commit}");
         }
+    }
+    for asks in &plan.asks {
+        text.push_str(&notes(plan, asks, before));
+    }
+    if let Some(digest) = acknowledgement(&plan.asks) {
+        let _ = writeln!(text, "\n  to acknowledge all of that in a script: --ack {digest}");
+    }
+    text
+}
+
+/// What is asked where one release is live.
+fn notes(plan: &Plan, asks: &Asks, before: Option<&Before>) -> String {
+    let mut text = String::new();
+    let hosts = match plan.asks.len() {
+        1 => String::new(),
+        _ => format!(" on {}", asks.hosts.join(", ")),
+    };
+    let live = asks.live.as_ref().map_or("nothing".to_owned(), |live| live.version().to_string());
+    let _ = writeln!(text, "\n  notes, where {live} is live{hosts}:");
+    if asks.unknown {
+        let _ = writeln!(text, "    what lies between is not known: one of the two says nothing of itself");
+    }
+    let known = |origin: &Origin| before.and_then(|before| before.acknowledged(origin));
+    for line in super::notes_screen::body(&asks.notes, &asks.computed, &known) {
+        let _ = if line.is_empty() { writeln!(text) } else { writeln!(text, "  {line}") };
     }
     text
 }

@@ -1,5 +1,6 @@
 //! `status`: what runs where, since when, by whom, and what is not as it should be.
 
+use super::distance::{self, Distance, distances};
 use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::project::Place;
@@ -22,6 +23,8 @@ struct Document {
     format: u32,
     app: String,
     targets: Vec<TargetStatus>,
+    /// How far targets are apart.
+    distances: Vec<Distance>,
 }
 
 #[derive(Serialize)]
@@ -89,7 +92,7 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
     } else {
         args.targets.clone()
     };
-    let mut targets = Vec::new();
+    let (mut targets, mut lives) = (Vec::new(), Vec::new());
     for name in &names {
         let target = project.target(name)?;
         let mut reached = operator.observe_each(target);
@@ -99,6 +102,9 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
             && let Some(Err(trouble)) = reached.pop_if(|reached| reached.is_err())
         {
             return Err(trouble.into());
+        }
+        if let Some(first) = reached.iter_mut().find_map(|reached| reached.as_mut().ok()) {
+            lives.push(distance::Live::of(&project, name, first));
         }
         let mut hosts: Vec<Told> = target
             .hosts
@@ -115,7 +121,12 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
         targets.push(TargetStatus { target: name.clone(), hosts });
     }
     let gone = targets.iter().flat_map(|target| &target.hosts).any(|told| matches!(told, Told::Gone { .. }));
-    let document = Document { format: FORMAT, app: project.config.name.to_string(), targets };
+    let document = Document {
+        format: FORMAT,
+        app: project.config.name.to_string(),
+        targets,
+        distances: distances(&project, &lives),
+    };
     if args.json {
         screen::print_document(&document);
     } else {
@@ -129,6 +140,7 @@ pub(crate) fn run(place: &Place, args: &args::Status) -> Result<Exit, Failure> {
                 }
             }
         }
+        document.distances.iter().for_each(|distance| screen::print(&distance::told(distance)));
     }
     Ok(if gone { Exit::Refused } else { Exit::Done })
 }

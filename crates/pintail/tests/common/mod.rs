@@ -590,3 +590,8 @@ fn numbers(text: &str) -> String {
     }
     plain
 }
+
+/// What this machine is called.
+pub fn machine() -> String {
+    pintail_os::process::host()
+}

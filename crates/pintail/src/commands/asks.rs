@@ -1,0 +1,152 @@
+//! What a deployment asks of whoever runs it: what the releases say of themselves, from wherever it can be had; what hosts
+//! must have; and that the operator knows of it.
+
+use crate::project::Project;
+use crate::screen;
+use pintail_core::config::Target;
+use pintail_core::history::Acknowledged;
+use pintail_core::name::ReleaseName;
+use pintail_core::notes::About;
+use pintail_core::plan::{Plan, Said, Wish, acknowledgement, going_back, key, requirements};
+use pintail_core::version::Version;
+use pintail_core::wire::Trouble;
+use pintail_fleet::target::Host;
+use pintail_os::clock;
+
+/// What the coming release and those that are live on `hosts` say: from the depot, else from a host that has it, else from
+/// this checkout's history.
+///
+/// # Errors
+/// The depot can't be read, or a host is gone.
+pub(crate) fn said(
+    project: &Project,
+    target: &Target,
+    wish: &Wish,
+    hosts: &mut [Host],
+) -> Result<Said, Trouble> {
+    let live: Vec<Option<ReleaseName>> =
+        hosts.iter().map(|host| host.observed.current.release().cloned()).collect();
+    let coming = match wish {
+        Wish::Release(release) => {
+            let name = &project.config.name;
+            let own = project.depot().about(name, &release.version);
+            let own = own.map_err(|error| {
+                Trouble::new(format!("cannot read what `{name}` {} asks", release.version), error)
+            })?;
+            own.or_else(|| from_history(project, release.commit.as_deref(), &release.version))
+        }
+        Wish::Back(_) => {
+            let Some(host) = hosts.first_mut() else { return Ok(Said::default()) };
+            match going_back(wish, &target.name, &host.observed) {
+                Some(release) => host.session.about(&release)?,
+                None => None,
+            }
+        }
+    };
+    let mut said = Said { coming, live: Vec::new() };
+    if said.coming.is_none() {
+        return Ok(said);
+    }
+    for (host, live) in hosts.iter_mut().zip(live) {
+        let Some(live) = live.filter(|live| said.of(live).is_none()) else { continue };
+        if let Some(about) = about_live(project, host, &live)? {
+            said.live.push((live, about));
+        }
+    }
+    Ok(said)
+}
+
+/// What the release `live`, which is live on `host`, says of itself.
+pub(crate) fn about_live(
+    project: &Project,
+    host: &mut Host,
+    live: &ReleaseName,
+) -> Result<Option<About>, Trouble> {
+    let (depot, name) = (project.depot(), &project.config.name);
+    let has = depot.find(name, live.version()).is_ok_and(|card| live.fits(&card.digest));
+    if has && let Ok(Some(about)) = depot.about(name, live.version()) {
+        return Ok(Some(about));
+    }
+    if let Some(about) = host.session.about(live)? {
+        return Ok(Some(about));
+    }
+    let made = host.observed.deployments.iter().rev().find(|deployment| deployment.release == *live);
+    Ok(from_history(project, made.and_then(|made| made.commit.as_deref()), live.version()))
+}
+
+/// What the history of this checkout says, where it has the commit: releases that came without words of their own.
+fn from_history(project: &Project, commit: Option<&str>, version: &Version) -> Option<About> {
+    pintail_release::about::about(&project.folder, commit?, version, &project.config).ok()
+}
+
+/// Refuses where a host lacks what commits want it to have; nothing has changed then.
+///
+/// # Errors
+/// What every host lacks.
+pub(crate) fn check(plan: &Plan, hosts: &mut [Host]) -> Result<(), Trouble> {
+    let requires = requirements(&plan.asks);
+    if requires.is_empty() {
+        return Ok(());
+    }
+    let mut lacking = Vec::new();
+    for host in hosts {
+        let is_asked = plan.asks.iter().any(|asks| asks.hosts.iter().any(|name| name == host.session.host()));
+        if is_asked {
+            let found = host.session.check(&requires)?;
+            lacking.extend(found.into_iter().map(|what| format!("{}: {what}", host.session.host())));
+        }
+    }
+    match lacking.is_empty() {
+        true => Ok(()),
+        false => Err(Trouble::new(
+            format!(
+                "cannot deploy to `{}`: its hosts lack what commits require (`Deploy-Requires`)",
+                plan.target
+            ),
+            lacking.join("\n"),
+        )
+        .hint("bring it there, and deploy again; nothing was changed")),
+    }
+}
+
+/// Has the operator acknowledge what the plan asks, and writes it into the plan. `given` is what was typed. Whether it may
+/// go on.
+///
+/// # Errors
+/// It was not acknowledged, and nobody can be asked; or another list was.
+pub(crate) fn acknowledge(plan: &mut Plan, given: Option<&str>, by: &str) -> Result<bool, Trouble> {
+    let wanted = acknowledgement(&plan.asks);
+    let cannot = || format!("will not change `{}` before its notes are acknowledged", plan.target);
+    let say = |digest: &str| format!("`--ack {digest}` says that you know of all of them; `--yes` does not");
+    match (&wanted, given) {
+        (None, _) => return Ok(true),
+        (Some(wanted), Some(given)) if wanted == given => {}
+        (Some(wanted), Some(given)) => {
+            let why = format!(
+                "`{given}` is not the digest of this list, which has changed since or is another one's"
+            );
+            return Err(Trouble::new(cannot(), why).hint(format!("read it anew: {}", say(wanted))));
+        }
+        (Some(wanted), None) => match screen::ask("do you know of all of these, and see to them?") {
+            Some(true) => {}
+            Some(false) => return Ok(false),
+            None => {
+                let why = "standard input is no terminal, so nobody can acknowledge them";
+                return Err(Trouble::new(cannot(), why).hint(say(wanted)));
+            }
+        },
+    }
+    let items = plan.asks.iter().flat_map(|asks| asks.notes.asks.iter().chain(&asks.notes.taken_back));
+    let mut of: Vec<String> =
+        items.filter(|item| item.acknowledge).flat_map(|item| item.from.iter().map(key)).collect();
+    of.sort();
+    of.dedup();
+    let digest = wanted.unwrap_or_default();
+    let acknowledged = Acknowledged { digest, by: by.to_owned(), at_ms: clock::now_ms(), of };
+    for host in &mut plan.hosts {
+        if let Some(plan) = &mut host.plan {
+            plan.acknowledged = Some(acknowledged.clone());
+        }
+    }
+    Ok(true)
+}
