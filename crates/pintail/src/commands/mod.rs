@@ -2,6 +2,8 @@
 
 mod plan_screen;
 
+mod notes_screen;
+
 mod watcher;
 
 pub(crate) mod operation;
@@ -19,6 +21,7 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod maintenance;
+pub(crate) mod notes;
 pub(crate) mod plan;
 pub(crate) mod rollback;
 pub(crate) mod run;
