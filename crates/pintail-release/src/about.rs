@@ -33,9 +33,11 @@ pub fn about(folder: &Path, commit: &str, version: &Version, config: &Config) ->
         (task.name.clone(), Task { run: task.run.clone(), within_ms })
     };
     let mut dependencies = Vec::new();
-    for name in git::top(folder, &hash).map_err(fail)?.iter().filter(|name| declared::is_declaring(name)) {
-        let content = git::file(folder, &hash, name).map_err(fail)?;
-        dependencies.extend(declared::declared(name, &String::from_utf8_lossy(&content)));
+    for file in
+        git::top(folder, &hash).map_err(fail)?.iter().filter(|file| declared::is_declaring(&file.path))
+    {
+        let content = git::content(folder, file).map_err(fail)?;
+        dependencies.extend(declared::declared(&file.path, &String::from_utf8_lossy(&content)));
     }
     let about = About {
         format: ABOUT_FORMAT,
@@ -55,12 +57,12 @@ pub fn about(folder: &Path, commit: &str, version: &Version, config: &Config) ->
 
 fn fragments(folder: &Path, hash: &str) -> std::io::Result<Vec<Fragment>> {
     let listed = git::listed(folder, hash, &[FRAGMENTS_FOLDER])?;
-    let named: Vec<&String> = listed.iter().filter(|path| path.ends_with(".md")).collect();
+    let named: Vec<&git::Blob> = listed.iter().filter(|file| file.path.ends_with(".md")).collect();
     if named.len() > FRAGMENTS_MAX {
         return Err(std::io::Error::other(format!(
             "`{FRAGMENTS_FOLDER}` has {} fragments, at most {FRAGMENTS_MAX} are read; delete those that are live everywhere",
             named.len()
         )));
     }
-    named.into_iter().map(|path| Ok(Fragment::read(path, &git::file(folder, hash, path)?))).collect()
+    named.into_iter().map(|file| Ok(Fragment::read(&file.path, &git::content(folder, file)?))).collect()
 }

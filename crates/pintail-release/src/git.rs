@@ -201,39 +201,52 @@ pub fn is_shallow(folder: &Path) -> io::Result<bool> {
     Ok(line(&git(folder).args(["rev-parse", "--is-shallow-repository"]))? == "true")
 }
 
-/// The names of the files and folders that `folder` itself has in `commit`.
+/// A file in a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Its path below the folder that was asked for.
+    pub path: String,
+    /// The name that git gave its content.
+    id: String,
+}
+
+/// The files that `folder` itself has in `commit`, without those in its folders.
 ///
 /// # Errors
 /// git's.
-pub fn top(folder: &Path, commit: &str) -> io::Result<Vec<String>> {
-    Ok(names(&git(folder).args(["ls-tree", "-z", "--name-only", commit]).output(ANSWER_MAX)?))
+pub fn top(folder: &Path, commit: &str) -> io::Result<Vec<Blob>> {
+    Ok(blobs(&git(folder).args(["ls-tree", "-z", commit]).output(ANSWER_MAX)?))
 }
 
-/// The paths below `folder` of what is in `commit` at one of `paths`, which are files or folders.
+/// The files below `folder` that are in `commit` at one of `paths`, which are files or folders.
 ///
 /// # Errors
 /// git's.
-pub fn listed(folder: &Path, commit: &str, paths: &[&str]) -> io::Result<Vec<String>> {
-    let program = git(folder)
-        .args(["--literal-pathspecs", "ls-tree", "-r", "-z", "--name-only", commit, "--"])
-        .args(paths);
-    Ok(names(&program.output(ANSWER_MAX)?))
+pub fn listed(folder: &Path, commit: &str, paths: &[&str]) -> io::Result<Vec<Blob>> {
+    let program = git(folder).args(["--literal-pathspecs", "ls-tree", "-r", "-z", commit, "--"]).args(paths);
+    Ok(blobs(&program.output(ANSWER_MAX)?))
 }
 
-/// Those of git's paths that are UTF-8: no other can be meant.
-fn names(answer: &[u8]) -> Vec<String> {
-    let paths = answer.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-    paths.filter_map(|path| String::from_utf8(path.to_vec()).ok()).collect()
+/// `mode type id<TAB>path`, each with a NUL behind it. Links, submodules and paths that are no UTF-8 are left out: none
+/// can be meant.
+fn blobs(answer: &[u8]) -> Vec<Blob> {
+    let blob = |line: &[u8]| {
+        let (kind, path) = std::str::from_utf8(line).ok()?.split_once('\t')?;
+        let mut words = kind.split(' ');
+        let is_file = words.next()?.starts_with("100") && words.next()? == "blob";
+        is_file.then_some(Blob { path: path.to_owned(), id: words.next()?.to_owned() })
+    };
+    answer.split(|byte| *byte == 0).filter_map(blob).collect()
 }
 
-/// The bytes of the file at `path` below `folder` in `commit`.
+/// The bytes of a file in a commit.
 ///
 /// # Errors
-/// There is none, or it is too long.
-pub fn file(folder: &Path, commit: &str, path: &str) -> io::Result<Vec<u8>> {
-    let bytes = git(folder).args(["cat-file", "blob", &format!("{commit}:./{path}")]).output(FILE_MAX + 1)?;
+/// git's, or it is too long.
+pub fn content(folder: &Path, blob: &Blob) -> io::Result<Vec<u8>> {
+    let bytes = git(folder).args(["cat-file", "blob", &blob.id]).output(FILE_MAX + 1)?;
     if bytes.len() > FILE_MAX {
-        return Err(io::Error::other(format!("`{path}` has more than {FILE_MAX} bytes")));
+        return Err(io::Error::other(format!("`{}` has more than {FILE_MAX} bytes", blob.path)));
     }
     Ok(bytes)
 }

@@ -4,7 +4,7 @@
 use crate::git;
 use pintail_core::notes::{Candidate, Reverted, reverted, subject};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -22,7 +22,7 @@ const REVERTS: [&[u8]; 3] = [b"This reverts commit ", b"Revert \"", b"Reapply \"
 struct Commit {
     hash: String,
     committed_s: i64,
-    /// The numbers of its parents, as far as they are known.
+    /// The numbers of its parents, in its order.
     parents: Vec<usize>,
     /// Of its subject.
     mark: u64,
@@ -34,7 +34,10 @@ struct Commit {
 struct History {
     /// In an order that hangs on the commits alone: parents first, of several the older first.
     commits: Vec<Commit>,
-    numbers: HashMap<String, usize>,
+    /// The numbers of them, by hash.
+    by_hash: Vec<usize>,
+    /// The same by what their subjects are known by.
+    by_mark: Vec<(u64, usize)>,
 }
 
 /// The commits of the history of `commit` that may ask something or revert one that does, and those that `amended` may
@@ -69,15 +72,7 @@ impl History {
         Ok(History::of(read?))
     }
 
-    fn of(commits: Vec<(Commit, Vec<String>)>) -> History {
-        let numbers: HashMap<String, usize> =
-            commits.iter().enumerate().map(|(number, (commit, _))| (commit.hash.clone(), number)).collect();
-        let known =
-            |parents: &[String]| parents.iter().filter_map(|hash| numbers.get(hash).copied()).collect();
-        let commits: Vec<Commit> = commits
-            .into_iter()
-            .map(|(commit, parents)| Commit { parents: known(&parents), ..commit })
-            .collect();
+    fn of(commits: Vec<Commit>) -> History {
         let order = oldest_first(&commits);
         let mut place = vec![0; commits.len()];
         for (new, old) in order.iter().enumerate() {
@@ -90,9 +85,12 @@ impl History {
         for commit in &mut commits {
             commit.parents.iter_mut().for_each(|parent| *parent = place[*parent]);
         }
-        let numbers =
-            commits.iter().enumerate().map(|(number, commit)| (commit.hash.clone(), number)).collect();
-        History { commits, numbers }
+        let mut by_hash: Vec<usize> = (0..commits.len()).collect();
+        by_hash.sort_unstable_by(|a, b| commits[*a].hash.cmp(&commits[*b].hash));
+        let mut by_mark: Vec<(u64, usize)> =
+            commits.iter().enumerate().map(|(number, commit)| (commit.mark, number)).collect();
+        by_mark.sort_unstable();
+        History { commits, by_hash, by_mark }
     }
 
     /// The commits that the message of commit `number` says it reverts: all that a merge brought, where it is one.
@@ -109,42 +107,55 @@ impl History {
 
     /// The commit before `number` that is meant.
     fn named(&self, number: usize, name: &Reverted) -> Option<usize> {
-        let before = &self.commits[..number];
+        let last_before =
+            |numbers: &mut dyn Iterator<Item = usize>| numbers.filter(|found| *found < number).max();
         match name {
-            Reverted::Hash(hash) => match self.numbers.get(hash) {
-                Some(meant) => Some(*meant).filter(|meant| *meant < number),
-                None => before.iter().rposition(|commit| commit.hash.starts_with(hash.as_str())),
-            },
+            Reverted::Hash(hash) => {
+                let at = self.by_hash.partition_point(|found| self.commits[*found].hash < *hash);
+                let named = self.by_hash[at..].iter().copied();
+                last_before(
+                    &mut named.take_while(|found| self.commits[*found].hash.starts_with(hash.as_str())),
+                )
+            }
             Reverted::Subject(subject) => {
                 let mark = mark(subject);
-                before.iter().rposition(|commit| commit.mark == mark)
+                let at = self.by_mark.partition_point(|(other, _)| *other < mark);
+                let named = self.by_mark[at..].iter().take_while(|(other, _)| *other == mark);
+                last_before(&mut named.map(|(_, found)| *found))
             }
         }
     }
 
-    /// A commit, and what it merged: all behind its other parents that was not behind its first.
+    /// A commit, and what it merged: all behind its other parents that is not behind its first. Goes from the newest
+    /// on, and no further than some of that may be left.
     fn brought_by(&self, merge: usize) -> Vec<usize> {
-        let Some((first, others)) =
-            self.commits[merge].parents.split_first().filter(|(_, others)| !others.is_empty())
-        else {
-            return vec![merge];
-        };
-        let mut there = vec![false; merge];
-        self.walk(&[*first], &mut there);
-        let before = there.clone();
-        self.walk(others, &mut there);
-        let brought = (0..merge).filter(|number| there[*number] && !before[*number]);
-        brought.chain([merge]).collect()
-    }
-
-    /// Marks all behind `from` that is not marked.
-    fn walk(&self, from: &[usize], marked: &mut [bool]) {
-        let mut left = from.to_vec();
-        while let Some(number) = left.pop() {
-            if !std::mem::replace(&mut marked[number], true) {
-                left.extend(&self.commits[number].parents);
+        let mut brought = vec![merge];
+        let Some((first, others)) = self.commits[merge].parents.split_first() else { return brought };
+        // Whether it was there before, by number.
+        let mut left: BTreeMap<usize, bool> = others.iter().map(|number| (*number, false)).collect();
+        left.insert(*first, true);
+        let mut new = left.values().filter(|before| !**before).count();
+        while new > 0 {
+            let Some((number, before)) = left.pop_last() else { break };
+            if !before {
+                new -= 1;
+                brought.push(number);
+            }
+            for parent in &self.commits[number].parents {
+                match left.get_mut(parent) {
+                    Some(known) => {
+                        new -= usize::from(before && !*known);
+                        *known |= before;
+                    }
+                    None => {
+                        new += usize::from(!before);
+                        left.insert(*parent, before);
+                    }
+                }
             }
         }
+        brought.sort_unstable();
+        brought
     }
 }
 
@@ -174,12 +185,13 @@ fn oldest_first(commits: &[Commit]) -> Vec<usize> {
 }
 
 /// Hash, parents, time and message of each commit, each with a NUL behind it.
-fn read_commits(output: &mut impl BufRead, amended: &[&str]) -> io::Result<Vec<(Commit, Vec<String>)>> {
+fn read_commits(output: &mut impl BufRead, amended: &[&str]) -> io::Result<Vec<Commit>> {
     let mut commits = Vec::new();
+    let mut parents_of = Vec::new();
     let mut field = Vec::new();
     loop {
         if !next(output, &mut field)? {
-            return Ok(commits);
+            return Ok(with_parents(commits, &parents_of));
         }
         let hash = text(&field);
         let mut rest = [String::new(), String::new()];
@@ -198,9 +210,18 @@ fn read_commits(output: &mut impl BufRead, amended: &[&str]) -> io::Result<Vec<(
         let is_meant = amended.iter().any(|name| hash.starts_with(name));
         let message = (is_meant || can_matter(&field)).then(|| text(&field));
         let mark = mark(&subject(&String::from_utf8_lossy(title(&field))));
-        let parents = parents.split_whitespace().map(str::to_owned).collect();
-        commits.push((Commit { hash, committed_s, parents: Vec::new(), mark, message }, parents));
+        commits.push(Commit { hash, committed_s, parents: Vec::new(), mark, message });
+        parents_of.push(parents);
     }
+}
+
+/// Puts the numbers of the parents in, whose hashes stand in one text for each commit.
+fn with_parents(commits: Vec<Commit>, parents_of: &[String]) -> Vec<Commit> {
+    let numbers: HashMap<&str, usize> =
+        commits.iter().enumerate().map(|(number, commit)| (commit.hash.as_str(), number)).collect();
+    let known = |parents: &String| parents.split(' ').filter_map(|hash| numbers.get(hash).copied()).collect();
+    let parents: Vec<Vec<usize>> = parents_of.iter().map(known).collect();
+    commits.into_iter().zip(parents).map(|(commit, parents)| Commit { parents, ..commit }).collect()
 }
 
 /// Reads up to the next NUL; false at the end. What a message has beyond its bound is passed over.

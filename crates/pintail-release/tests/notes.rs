@@ -221,6 +221,25 @@ fn a_history_that_is_not_all_here_is_refused() {
     assert!(trouble.why.starts_with("`nowhere` is no commit in"), "{}", trouble.why);
 }
 
+/// A project may be a folder of its repository: its files are those below it.
+#[test]
+fn a_project_below_the_top_has_its_own_files() {
+    let repo = Repo::new();
+    let files = [
+        ("cpanfile", "requires 'Above';\n"),
+        ("deploy/notes/above.md", "- above\n"),
+        ("shop/cpanfile", "requires 'Below';\n"),
+        ("shop/deploy/notes/a/below.md", "---\namends: shop-id\n---\n- otherwise\n"),
+    ];
+    repo.import(&commit(1, 0, b"one\n\nDeployment: so\nDeploy-Id: shop-id\n", &[], &files));
+    repo.git(&["reset", "--quiet", "--hard", "main"], b"");
+    let below = about(&repo.folder().join("shop"), "main", &"1.0".parse().unwrap(), &config()).unwrap();
+    assert_eq!(told(&below), ["one: otherwise"]);
+    assert_eq!(below.notes[0].amended.as_ref().unwrap().path, "deploy/notes/a/below.md");
+    assert_eq!(below.dependencies.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Below"]);
+    assert_eq!(told(&repo.about("main")), ["one: so", "above: above"]);
+}
+
 #[test]
 fn ten_thousand_commits_are_read_at_once() {
     let repo = Repo::new();

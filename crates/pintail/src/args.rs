@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Init(Init),
     /// Make an artifact of a commit and put it into the depot
     Build(Build),
+    /// Show what the commits between two versions ask of whoever deploys them
+    Notes(Notes),
     /// Show what `deploy` would do, and do nothing
     Plan(Plan),
     /// Make a version live on a target
@@ -129,6 +131,18 @@ pub(crate) struct Build {
     /// Build nothing: choose the latest artifacts that `build.include` takes, and write pintail.lock
     #[arg(long, conflicts_with_all = ["version", "commit"])]
     pub(crate) lock: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Notes {
+    /// FROM..TO, versions or commits: FROM.. is up to HEAD, ..TO and TO alone are the whole history up to it
+    pub(crate) range: String,
+    /// Only what is for this target
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Option<String>,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

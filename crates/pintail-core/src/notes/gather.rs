@@ -47,6 +47,9 @@ pub struct Item {
     /// The commit that reverted it meanwhile: nothing has to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub struck_by: Option<Origin>,
+    /// The targets that it is for; none: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
     /// Whether it must be acknowledged.
     pub acknowledge: bool,
 }
@@ -84,6 +87,11 @@ pub struct Run {
 }
 
 impl Gathered {
+    /// Whether nothing is asked, run, wanted or taken back.
+    pub fn is_nothing(&self) -> bool {
+        Gathered { history: 0, ..self.clone() } == Gathered::default()
+    }
+
     /// The hex digits that acknowledge: they change whenever the list of what must be acknowledged does, and with
     /// nothing else. `None` when there is nothing to acknowledge.
     pub fn digest(&self) -> Option<String> {
@@ -101,9 +109,18 @@ impl Gathered {
 /// What making `coming` live on `target` asks where `live` is live. With nothing live only its requirements are asked:
 /// notes say what a change needs, and there nothing changes.
 pub fn gather(live: Option<&About>, coming: &About, target: &str) -> Gathered {
-    let Some(live) = live else {
-        return first(coming, target);
-    };
+    match live {
+        Some(live) => between(live, coming, Some(target)),
+        None => first(coming, target),
+    }
+}
+
+/// The same whatever the target: what is for some only says for which.
+pub fn gather_for_all(live: &About, coming: &About) -> Gathered {
+    between(live, coming, None)
+}
+
+fn between(live: &About, coming: &About, target: Option<&str>) -> Gathered {
     let asks = Part::new(added(live, coming), coming, target);
     let back = Part::new(taken(live, coming), live, target);
     let mut gathered = Gathered { asks: asks.items(live, coming), ..Gathered::default() };
@@ -115,7 +132,7 @@ pub fn gather(live: Option<&About>, coming: &About, target: &str) -> Gathered {
 }
 
 fn first(coming: &About, target: &str) -> Gathered {
-    let part = Part::new(coming.notes.iter().cloned().map(Entry::new).collect(), coming, target);
+    let part = Part::new(coming.notes.iter().cloned().map(Entry::new).collect(), coming, Some(target));
     let standing = || part.entries.iter().filter(|entry| part.struck_by(entry).is_none());
     let mut requires = Vec::new();
     for requirement in standing().flat_map(|entry| &entry.noted.asked.requires) {
@@ -213,7 +230,7 @@ struct Part {
 }
 
 impl Part {
-    fn new(entries: Vec<Entry>, declaring: &About, target: &str) -> Part {
+    fn new(entries: Vec<Entry>, declaring: &About, target: Option<&str>) -> Part {
         let mut part =
             Part { entries: one_of_each_id(entries), struck: BTreeMap::new(), unknown: Vec::new() };
         let is_declared = |name: &String| declaring.targets.contains(name);
@@ -226,7 +243,8 @@ impl Part {
         }
         part.entries.retain(|Entry { noted, .. }| {
             let names = &noted.asked.targets;
-            names.is_empty() || names.iter().any(|name| name == target || !is_declared(name))
+            names.is_empty()
+                || target.is_none_or(|target| names.iter().any(|name| name == target || !is_declared(name)))
         });
         // Newest first: a revert that is reverted itself strikes nothing.
         for Entry { noted, .. } in part.entries.iter().rev() {
@@ -272,6 +290,7 @@ impl Part {
             from: vec![origin.clone()],
             subject: subject.clone(),
             struck_by: None,
+            targets: Vec::new(),
             acknowledge: true,
         }));
         items.all
@@ -356,6 +375,7 @@ fn item(entry: &Entry, says: Says, struck_by: Option<&Origin>, acknowledge: bool
         from: entry.from(),
         subject: entry.noted.subject.clone(),
         struck_by: struck_by.cloned(),
+        targets: entry.noted.asked.targets.clone(),
         acknowledge: acknowledge && struck_by.is_none(),
     }
 }

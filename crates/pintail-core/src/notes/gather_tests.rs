@@ -289,3 +289,32 @@ fn the_document_is_read_back_and_its_bounds_are_kept() {
     let one_more = release(&many[..599], &[]);
     assert_eq!(gather(Some(&one_more), &bounded, "prod").asks.len(), 1);
 }
+
+/// The page's example is one.
+#[test]
+fn the_example_of_the_page_is_read() {
+    let page = include_str!("../../../../docs/formats/notes.md");
+    let example = page
+        .split("```json\n")
+        .find(|block| block.contains("\"left_out\"") && block.contains("\"tasks\""))
+        .unwrap();
+    let about = About::from_json(example.split("```").next().unwrap().as_bytes()).unwrap();
+    let asked = &about.notes[0].asked;
+    assert_eq!((asked.run.len(), asked.requires.len(), asked.notes[0].before), (1, 1, true));
+    // Every key that is written is told of.
+    let whole = serde_json::to_value(release(&[A, B, C], &[])).unwrap();
+    for key in whole.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("\"{key}\"")), "{key}");
+    }
+}
+
+/// The example of the page's grammar asks what it seems to.
+#[test]
+fn the_message_of_the_page_is_read() {
+    let page = include_str!("../../../../docs/formats/notes.md");
+    let message = page.split("```\n").nth(1).unwrap();
+    let asked = read(message);
+    let kinds: Vec<&str> = asked.notes.iter().map(|note| note.kind.word()).collect();
+    assert_eq!((kinds, asked.run.len(), asked.requires.len()), (vec!["schema", "manual", "info"], 1, 1));
+    assert!(asked.notes[1].before && asked.faults.is_empty());
+}

@@ -30,7 +30,7 @@ pub use bounds::{MESSAGE_BYTES_MAX, NOTE_BYTES_MAX, NOTES_MAX};
 pub use collect::{Candidate, Reverted, collect, reverted, subject};
 pub use computed::computed;
 pub use fragment::{FRAGMENTS_FOLDER, Fragment};
-pub use gather::{ACK_DIGITS, Gathered, Item, Run, Says, gather};
+pub use gather::{ACK_DIGITS, Gathered, Item, Run, Says, gather, gather_for_all};
 pub use note::{Acknowledgement, Asked, Fault, Kind, Note, TaskCall};
 pub use noted::{Amendment, Noted, Origin};
 pub use read::{read, read_body};

@@ -25,6 +25,7 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod maintenance;
+pub(crate) mod notes;
 pub(crate) mod plan;
 pub(crate) mod rollback;
 pub(crate) mod run;

@@ -48,7 +48,7 @@ fn notes(plan: &Plan, asks: &Asks, before: Option<&Before>) -> String {
         let _ = writeln!(text, "    what lies between is not known: one of the two says nothing of itself");
     }
     let known = |origin: &Origin| before.and_then(|before| before.acknowledged(origin));
-    for line in super::notes_screen::body(&asks.notes, &asks.computed, &known) {
+    for line in super::notes_screen::body(&asks.notes, &asks.computed, &known).join("\n").lines() {
         let _ = if line.is_empty() { writeln!(text) } else { writeln!(text, "  {line}") };
     }
     text

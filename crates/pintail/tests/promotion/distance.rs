@@ -24,7 +24,7 @@ fn status_tells_how_far_targets_are_apart() {
     project.deploy("view", "1.2");
     let apart = told(&project);
     let since = apart.split("since").nth(1).unwrap().split(';').next().unwrap().to_owned();
-    insta::assert_snapshot!(apart.replace(&since, " A WHILE"), @"");
+    insta::assert_snapshot!(apart.replace(&since, " A WHILE"), @"`prod` (1.0) is behind `view` (1.2): 2 commits, 2 deployment notes, live there since A WHILE; `pintail plan prod 1.2` tells");
     let document = project.run(&["status", "--json"]).expect(0).json();
     let distance = &document["distances"][0];
     assert_eq!(
