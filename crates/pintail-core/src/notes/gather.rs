@@ -121,7 +121,8 @@ pub fn gather_for_all(live: &About, coming: &About) -> Gathered {
 }
 
 fn between(live: &About, coming: &About, target: Option<&str>) -> Gathered {
-    let asks = Part::new(added(live, coming), coming, target);
+    let mut asks = Part::new(added(live, coming), coming, target);
+    asks.revive(live, coming);
     let back = Part::new(taken(live, coming), live, target);
     let mut gathered = Gathered { asks: asks.items(live, coming), ..Gathered::default() };
     let texts: BTreeSet<String> =
@@ -227,12 +228,17 @@ struct Part {
     struck: BTreeMap<String, Origin>,
     /// Targets that are named and not declared.
     unknown: Vec<(Origin, String, Fault)>,
+    target: Option<String>,
 }
 
 impl Part {
     fn new(entries: Vec<Entry>, declaring: &About, target: Option<&str>) -> Part {
-        let mut part =
-            Part { entries: one_of_each_id(entries), struck: BTreeMap::new(), unknown: Vec::new() };
+        let mut part = Part {
+            entries: one_of_each_id(entries),
+            struck: BTreeMap::new(),
+            unknown: Vec::new(),
+            target: target.map(str::to_owned),
+        };
         let is_declared = |name: &String| declaring.targets.contains(name);
         for Entry { noted, .. } in &part.entries {
             for name in noted.asked.targets.iter().filter(|name| !is_declared(name)) {
@@ -256,6 +262,29 @@ impl Part {
             }
         }
         part
+    }
+
+    /// Adds what is in force again because its live revert is reverted: it was undone, and is to be done anew.
+    fn revive(&mut self, live: &About, coming: &About) {
+        let find = |side: &About, commit: &str| {
+            side.notes.iter().find(|noted| noted.origin.commit() == Some(commit)).cloned()
+        };
+        let mut revived = Vec::new();
+        for entry in self.entries.iter().filter(|entry| self.struck_by(entry).is_none()) {
+            let live_reverts = entry.noted.reverts.iter().filter_map(|commit| find(live, commit));
+            for commit in live_reverts.flat_map(|revert| revert.reverts) {
+                let is_there = self.entries.iter().any(|other| other.noted.origin.commit() == Some(&*commit));
+                let again = find(coming, &commit).filter(|noted| self.is_for(&noted.asked) && !is_there);
+                revived.extend(again.map(|noted| Entry::new(Noted { reverts: Vec::new(), ..noted })));
+            }
+        }
+        self.entries.extend(revived);
+    }
+
+    /// Whether it is for the target, as far as targets are declared.
+    fn is_for(&self, asked: &Asked) -> bool {
+        let target = self.target.as_ref();
+        asked.targets.is_empty() || target.is_none_or(|target| asked.targets.contains(target))
     }
 
     fn struck_by(&self, entry: &Entry) -> Option<&Origin> {
@@ -307,7 +336,8 @@ impl Part {
             asked.notes.iter().any(|note| asked.must_be_acknowledged(note)) || !asked.run.is_empty();
         let says =
             Says::Undoes { commit: commit.to_owned(), of: subject.clone(), notes: asked.notes.clone() };
-        (!asked.is_nothing()).then(|| item(entry, says, self.struck_by(entry), acknowledge))
+        (!asked.is_nothing() && self.is_for(asked))
+            .then(|| item(entry, says, self.struck_by(entry), acknowledge))
     }
 
     /// `texts` are asked again on the other side: nothing is taken back of them.

@@ -148,6 +148,16 @@ fn what_was_reverted_is_struck_and_what_was_live_is_undone() {
     );
     let reapplied = ('v', "Reapply \"A\"\n");
     assert_eq!(between(&none, &release(&[A, by_hash, reapplied], &[])), "+! manual: do a <a>");
+    // Undone on the host and applied anew: it is to be done again.
+    let (undone, anew) =
+        (release(&[C, ('w', "Revert \"C\"\n")], &[]), [C, ('w', "Revert \"C\"\n"), ('x', "Reapply \"C\"\n")]);
+    let again = "+! manual: Do A. <c>\n+! manual: do c <c>\nrun migrate <1>\nmaintenance";
+    assert_eq!(between(&undone, &release(&anew, &[])), again);
+    assert_eq!(between(&release(&anew, &[]), &release(&anew, &[])), "");
+    let for_view = ('y', "Y\n\nDeployment: only view\nDeploy-Env: view\n");
+    let reverted = release(&[for_view, ('z', "Revert \"Y\"\n")], &[]);
+    assert_eq!(between(&release(&[for_view], &[]), &reverted), "");
+    assert_eq!(told(&gather(Some(&release(&[for_view], &[])), &reverted, "view")), "+! undoes Y: 1 <z>");
     // What a reverted commit wanted is not done.
     let undone = ('w', "Revert \"C\"\n\nThis reverts commit ccccccc.\n");
     let struck = "+  manual: Do A. <c> (reverted by w)\n+  manual: do c <c> (reverted by w)";

@@ -46,7 +46,10 @@ pub(super) fn sections(lines: &[&str], text: Text, is_trailer: &dyn Fn(&str) -> 
             reader.end();
             let why = "stands before the last paragraph, where trailers are neither for git nor for pintail; put it \
                        below an empty line at the message's end, beside nothing but trailers";
-            faults.push(Fault { text: cut(plain(line), NOTE_BYTES_MAX), why: why.to_owned() });
+            // One is enough to look at it.
+            if faults.len() < NOTES_MAX {
+                faults.push(Fault { text: cut(plain(line), NOTE_BYTES_MAX), why: why.to_owned() });
+            }
             number += 1;
         } else if let Some(said) = inline(line) {
             reader.section = Some(Section { points: None, open: Open::Paragraph, inline: true });

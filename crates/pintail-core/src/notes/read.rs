@@ -37,6 +37,8 @@ const PREFIX: &str = "Deploy-";
 const NOTE: &str = "Deployment";
 /// Longest word of a trailer: a target, an id, an argument.
 const WORD_BYTES_MAX: usize = 200;
+/// Words of a trailer: targets, arguments. Nobody means more.
+const WORDS_MAX: usize = 50;
 
 /// What a commit's message asks. The subject asks nothing.
 pub fn read(message: &str) -> Asked {
@@ -88,9 +90,15 @@ fn is_ours(line: &str) -> bool {
 
 impl Asked {
     fn add(&mut self, sections: Sections) {
-        self.notes.extend(sections.notes);
+        let room = |there: usize| NOTES_MAX.saturating_sub(there);
+        let more = sections.notes.len().saturating_sub(room(self.notes.len()));
+        self.notes.extend(sections.notes.into_iter().take(room(self.notes.len())));
         self.none |= sections.none;
-        self.faults.extend(sections.faults);
+        self.faults.extend(sections.faults.into_iter().take(room(self.faults.len())));
+        if more > 0 && self.faults.len() <= NOTES_MAX {
+            let why = format!("has more than {NOTES_MAX} notes; the rest was not read");
+            self.faults.push(Fault { text: "the message".to_owned(), why });
+        }
     }
 
     fn too_long(&mut self) {
@@ -152,6 +160,9 @@ impl Asked {
                 if targets.is_empty() {
                     return Err("names no target".to_owned());
                 }
+                if targets.len() > WORDS_MAX {
+                    return Err(format!("names more than {WORDS_MAX} targets"));
+                }
                 self.targets.extend(targets);
             }
             Key::Id => self.id = Some(id(value)?),
@@ -183,6 +194,9 @@ fn task_call(value: &str, before: bool) -> Result<TaskCall, String> {
     task.parse::<AppName>().map_err(|error| format!("names no task: {error}"))?;
     let inside = |c: char| c.is_ascii_alphanumeric() || "._=:/@+,-".contains(c);
     let args: Vec<String> = words.map(str::to_owned).collect();
+    if args.len() > WORDS_MAX {
+        return Err(format!("has more than {WORDS_MAX} arguments"));
+    }
     match args.iter().find(|arg| arg.len() > WORD_BYTES_MAX || !arg.chars().all(inside)) {
         Some(arg) => Err(format!(
             "has the argument `{}`; arguments have letters, digits and `._=:/@+,-` only, as no command is taken from a \

@@ -195,6 +195,13 @@ fn what_is_too_much_is_cut_and_told() {
     let trailers = "Deploy-Run: x\n".repeat(NOTES_MAX + 2);
     let asked = read(&format!("s\n\n{trailers}"));
     assert_eq!((asked.run.len(), asked.faults.len()), (NOTES_MAX + 1, 1));
+    let notes = "Deployment: x\n".repeat(NOTES_MAX + 1);
+    let asked = read(&format!("s\n\n{notes}"));
+    assert_eq!((asked.notes.len(), asked.faults.len()), (NOTES_MAX, 1));
+    let strays = "Deploy-Run: x\n".repeat(3 * NOTES_MAX);
+    assert_eq!(read(&format!("s\n\n{strays}\nend\n")).faults.len(), NOTES_MAX);
+    let words = "w ".repeat(60);
+    assert_eq!(read(&format!("s\n\nDeploy-Env: {words}\nDeploy-Run: {words}\n")).faults.len(), 2);
     let huge = format!("s\n\nDeployment:\n- a\n\n{}", "x".repeat(MESSAGE_BYTES_MAX));
     assert_eq!(read(&huge).faults.len(), 1);
 }
