@@ -191,6 +191,13 @@ impl Host {
             Step::MaintenanceOn,
             Step::Route { service: web },
             Step::Switch { release: release.clone() },
+            Step::Task {
+                release: release.clone(),
+                task: "look".into(),
+                line: "grep -q . made".into(),
+                within_ms: 10_000,
+                of: vec!["c0ffee".into()],
+            },
             Step::MaintenanceOff,
             Step::Record { release, kind: Kind::Deploy },
             Step::Prune { releases: vec![older()], services: vec![] },
@@ -207,6 +214,7 @@ impl Host {
             from: Some(old()),
             from_commit: None,
             lost_operator: Lost::Finish,
+            acknowledged: None,
             steps,
             pivot,
         }

@@ -21,7 +21,7 @@ env_required = ["DB"]
 const WEB: &str = "[processes.web]\nrun = \"app {listen}\"\nhealth = { path = \"/up\", version = { header = \"x-version\" } }\n";
 const WORKER: &str = "[processes.jobs]\nrun = \"jobs\"\nprotocol = \"none\"\n";
 
-fn config(text: &str) -> Config {
+pub(super) fn config(text: &str) -> Config {
     config::read(text, "pintail.toml").unwrap_or_else(|problems| panic!("{}", config::render(&problems)))
 }
 
@@ -29,7 +29,7 @@ fn name(version: &str) -> ReleaseName {
     ReleaseName::new(version.parse().unwrap(), &Digest::of(version.as_bytes()))
 }
 
-fn release(version: &str) -> Release {
+pub(super) fn release(version: &str) -> Release {
     Release {
         name: name(version),
         version: version.parse().unwrap(),
@@ -42,7 +42,7 @@ fn release(version: &str) -> Release {
 }
 
 /// A host to which nothing was ever deployed.
-fn bare() -> Observed {
+pub(super) fn bare() -> Observed {
     Observed {
         machine: "web1".into(),
         pintail: "0".into(),
@@ -72,7 +72,7 @@ fn bare() -> Observed {
 }
 
 /// The host after `plan` was done.
-fn after(plan: &HostPlan, before: &Observed) -> Observed {
+pub(super) fn after(plan: &HostPlan, before: &Observed) -> Observed {
     let mut host = before.clone();
     host.current = Current::Release { release: plan.release.name.clone() };
     if !host.releases.contains(&plan.release.name) {
