@@ -191,13 +191,6 @@ impl Host {
             Step::MaintenanceOn,
             Step::Route { service: web },
             Step::Switch { release: release.clone() },
-            Step::Task {
-                release: release.clone(),
-                task: "look".into(),
-                line: "grep -q . made".into(),
-                within_ms: 10_000,
-                of: vec!["c0ffee".into()],
-            },
             Step::MaintenanceOff,
             Step::Record { release, kind: Kind::Deploy },
             Step::Prune { releases: vec![older()], services: vec![] },

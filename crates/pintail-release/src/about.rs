@@ -2,7 +2,7 @@
 //! it means is for `pintail-core`.
 
 use crate::{declared, git, log};
-use pintail_core::config::Config;
+use pintail_core::config::{Config, DeclaredSchema};
 use pintail_core::notes::{ABOUT_FORMAT, About, FRAGMENTS_FOLDER, Fragment, Task, collect};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
@@ -39,7 +39,13 @@ pub fn about(folder: &Path, commit: &str, version: &Version, config: &Config) ->
         let content = git::content(folder, file).map_err(fail)?;
         dependencies.extend(declared::declared(&file.path, &String::from_utf8_lossy(&content)));
     }
+    let schema = schema_files(config);
+    let schema = match schema.is_empty() {
+        true => Vec::new(),
+        false => git::listed(folder, &hash, &schema).map_err(fail)?,
+    };
     let about = About {
+        schema: schema.into_iter().map(|blob| (blob.path, blob.id)).collect(),
         format: ABOUT_FORMAT,
         name: config.name.clone(),
         version: version.clone(),
@@ -65,4 +71,14 @@ fn fragments(folder: &Path, hash: &str) -> std::io::Result<Vec<Fragment>> {
         )));
     }
     named.into_iter().map(|file| Ok(Fragment::read(&file.path, &git::content(folder, file)?))).collect()
+}
+
+/// The folders in which the project says what its database's schema is.
+fn schema_files(config: &Config) -> Vec<&str> {
+    let Some(settings) = &config.schema else { return Vec::new() };
+    let declared = match &settings.declared {
+        Some(DeclaredSchema::Folder(path)) => Some(path.as_str()),
+        Some(DeclaredSchema::Command(_)) | None => None,
+    };
+    declared.into_iter().chain(settings.migrations.as_ref().map(|path| path.as_str())).collect()
 }

@@ -207,7 +207,7 @@ pub struct Blob {
     /// Its path below the folder that was asked for.
     pub path: String,
     /// The name that git gave its content.
-    id: String,
+    pub id: String,
 }
 
 /// The files that `folder` itself has in `commit`, without those in its folders.

@@ -4,6 +4,8 @@ pub mod git;
 
 pub mod log;
 
+pub mod lock;
+
 pub mod declared;
 
 pub mod about;
@@ -13,8 +15,6 @@ pub mod versions;
 pub mod exclude;
 
 pub mod checkout;
-
-pub mod lock;
 
 pub mod include;
 

@@ -40,6 +40,9 @@ pub struct About {
     pub settings: Vec<String>,
     /// The dependencies that are declared there, sorted by file and name.
     pub dependencies: Vec<Declared>,
+    /// The files that say what the database's schema is, by path, with the name that git gave their content.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schema: BTreeMap<String, String>,
     /// Every commit of the whole history that asks something, oldest first, then the fragments by path.
     pub notes: Vec<Noted>,
     /// How many of the oldest were left out to keep [`ABOUT_BYTES_MAX`].

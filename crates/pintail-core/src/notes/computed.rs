@@ -8,8 +8,10 @@ use super::note::{Kind, Note};
 
 /// Dependencies told one by one; where more differ, their number.
 const TOLD_MAX: usize = 30;
+/// Files of the schema told by name; where more differ, their number.
+const SCHEMA_TOLD_MAX: usize = 10;
 
-/// What `coming` declares otherwise than `live`: settings, then dependencies. They are told, and need no
+/// What `coming` declares otherwise than `live`: settings, then the schema, then dependencies. They are told, and need no
 /// acknowledgement: settings are looked for on each host, dependencies by the proof and `prepare`.
 pub fn computed(live: &About, coming: &About) -> Vec<Note> {
     let (had, has): (BTreeSet<&String>, BTreeSet<&String>) =
@@ -21,6 +23,7 @@ pub fn computed(live: &About, coming: &About) -> Vec<Note> {
     };
     let mut notes: Vec<Note> = has.difference(&had).map(|name| setting(name, true, "required now")).collect();
     notes.extend(had.difference(&has).map(|name| setting(name, false, "no longer required")));
+    notes.extend(schema(live, coming));
     let (had, has) = (declared(live), declared(coming));
     let mut told = Vec::new();
     for (key @ (file, name), range) in &has {
@@ -44,6 +47,25 @@ pub fn computed(live: &About, coming: &About) -> Vec<Note> {
     notes
 }
 
+/// How the schema's files differ, in one note.
+fn schema(live: &About, coming: &About) -> Option<Note> {
+    let (had, has) = (&live.schema, &coming.schema);
+    let new = has.keys().filter(|path| !had.contains_key(*path)).map(|path| format!("`{path}` is new"));
+    let changed = |(path, id): (&String, &String)| {
+        let before = had.get(path)?;
+        (before != id).then(|| format!("`{path}` is changed"))
+    };
+    let gone = had.keys().filter(|path| !has.contains_key(*path)).map(|path| format!("`{path}` is gone"));
+    let mut told: Vec<String> = new.chain(has.iter().filter_map(changed)).chain(gone).collect();
+    let more = told.len().saturating_sub(SCHEMA_TOLD_MAX);
+    told.truncate(SCHEMA_TOLD_MAX);
+    if more > 0 {
+        told.push(format!("{more} more differ"));
+    }
+    let text = format!("the schema changes: {}", told.join(", "));
+    (!told.is_empty()).then_some(Note { kind: Kind::Schema, before: false, text })
+}
+
 fn shown(range: &str) -> String {
     if range.is_empty() { "any version".to_owned() } else { format!("`{range}`") }
 }
@@ -57,4 +79,32 @@ fn declared(about: &About) -> BTreeMap<(&str, &str), String> {
             .or_insert_with(|| one.range.clone());
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::about::ABOUT_FORMAT;
+    use super::*;
+
+    #[test]
+    fn the_schema_s_files_are_told_in_one_note() {
+        let about = |files: &[(&str, &str)]| About {
+            format: ABOUT_FORMAT,
+            name: "pond".parse().unwrap(),
+            version: "1".parse().unwrap(),
+            commit: String::new(),
+            committed_s: 0,
+            tasks: BTreeMap::new(),
+            targets: vec![],
+            settings: vec![],
+            dependencies: vec![],
+            schema: files.iter().map(|(path, id)| ((*path).to_owned(), (*id).to_owned())).collect(),
+            notes: vec![],
+            left_out: 0,
+        };
+        let (old, new) = (about(&[("a.sql", "1"), ("b.sql", "1")]), about(&[("b.sql", "2"), ("c.sql", "1")]));
+        let told: Vec<String> = computed(&old, &new).into_iter().map(|note| note.text).collect();
+        assert_eq!(told, ["the schema changes: `c.sql` is new, `b.sql` is changed, `a.sql` is gone"]);
+        assert!(computed(&new, &new).is_empty());
+    }
 }

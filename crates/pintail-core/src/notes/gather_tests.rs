@@ -34,6 +34,7 @@ fn release(commits: &[(char, &str)], fragments: &[(&str, &str)]) -> About {
         settings: Vec::new(),
         dependencies: Vec::new(),
         notes: collect(&candidates, fragments, committed_s),
+        schema: Default::default(),
         left_out: 0,
     }
 }

@@ -30,6 +30,7 @@ fn about(version: &str, messages: &[&str]) -> About {
         settings: vec![],
         dependencies: vec![],
         notes: collect(&candidates, vec![], 0),
+        schema: Default::default(),
         left_out: 0,
     }
 }

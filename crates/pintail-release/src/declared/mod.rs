@@ -8,6 +8,7 @@ mod python;
 mod ruby;
 mod rust;
 
+use crate::lock::{self, LOCK_NAME};
 use pintail_core::notes::Declared;
 
 /// Dependencies of one file: no project has more by hand, and what a machine wrote need not be told in full.
@@ -45,9 +46,16 @@ fn reader(name: &str) -> Option<fn(&str) -> Vec<Dependency>> {
         "package.json" => node::package,
         "Gemfile" => ruby::gemfile,
         "Cargo.toml" => rust::manifest,
+        LOCK_NAME => included,
         name if name.starts_with("requirements") && name.ends_with(".txt") => python::requirements,
         _ => return None,
     })
+}
+
+/// What `pintail.lock` includes.
+fn included(text: &str) -> Vec<Dependency> {
+    let locked = lock::read(text).unwrap_or_default();
+    locked.into_iter().map(|locked| (locked.name.to_string(), locked.version.to_string())).collect()
 }
 
 /// The texts in quotes of either kind, in their order; a `#` outside of them begins a comment.
