@@ -3,7 +3,8 @@
 //!
 //! The rooms, in the order in which they use each other: bytes in (`limits`, `decompress`, `tarball`), a tree out
 //! (`archive`, `held`, `unpack`), one tree of another (`patch`), a tree in (`pack`), both (`import`), and where they are kept (`card`, `depot`). The format
-//! is `docs/formats/artifact.md`.
+//! is `docs/formats/artifact.md`. Beside them, what other programs install from: `served`, and its faces `cpan` and
+//! `pypi`.
 
 mod shown;
 
@@ -36,6 +37,12 @@ mod partial;
 pub mod card;
 
 pub mod depot;
+
+mod served;
+
+pub mod cpan;
+
+pub mod pypi;
 
 pub use archive::{ArtifactReader, Form};
 pub use card::Card;
