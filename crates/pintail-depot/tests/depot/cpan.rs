@@ -1,7 +1,9 @@
 //! Perl distributions: what is indexed, what is refused, and what the indexes are, byte for byte.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use insta::assert_snapshot;
@@ -449,6 +451,40 @@ fn two_publishers_at_once_both_succeed() {
         Duration::from_secs(depot.modified_s("modules/02packages.details.txt.gz"))
             >= Duration::from_secs(NOW / 1000 + 8)
     );
+}
+
+#[test]
+fn whoever_reads_meanwhile_finds_what_the_index_names() {
+    let depot = Depot::new();
+    depot.add("DDGC", "A-1.tar.gz", &[("lib/A.pm", &module("A", "1"))]);
+    let done = AtomicBool::new(false);
+    let seen = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while !done.load(Ordering::Relaxed) {
+                for row in depot.rows().lines() {
+                    let words: Vec<&str> = row.split_whitespace().collect();
+                    assert!(depot.folder().join("authors/id").join(words[2]).is_file(), "{row}");
+                    let history = depot.text(&format!("v1.0/history/{}", words[0]));
+                    assert!(history.contains(row), "{row}");
+                    assert!(
+                        depot
+                            .text("authors/id/D/DD/DDGC/CHECKSUMS")
+                            .contains(words[2].rsplit('/').next().unwrap())
+                    );
+                    seen.insert(row.to_owned());
+                }
+            }
+            seen
+        });
+        for version in 2..30 {
+            let version = version.to_string();
+            depot.add("DDGC", &format!("A-{version}.tar.gz"), &[("lib/A.pm", &module("A", &version))]);
+        }
+        done.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert!(seen.len() > 1, "{seen:?}");
 }
 
 #[test]

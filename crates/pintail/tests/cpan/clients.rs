@@ -114,6 +114,24 @@ fn cpanm_sees_a_version_that_was_published_in_the_second_in_which_it_looked() {
 }
 
 #[test]
+fn carton_installs_and_writes_down_what() {
+    needs("carton", &["--version"], "carton make");
+    let shop = shop();
+    let nginx = Nginx::before_folder(shop.room(), &shop.depot());
+    let app = shop.room().join("app");
+    fs::create_dir(&app).unwrap();
+    fs::write(app.join("cpanfile"), "requires 'Pt::App';\n").unwrap();
+    let mut carton = Command::new("carton");
+    carton.arg("install").current_dir(&app).env("HOME", shop.room()).env_remove("PERL_CPANM_OPT");
+    carton.env("PERL_CARTON_MIRROR", format!("http://127.0.0.1:{}", nginx.port));
+    ran(carton).expect(0);
+    let snapshot = fs::read_to_string(app.join("cpanfile.snapshot")).unwrap();
+    assert!(snapshot.contains("pathname: D/DD/DDGC/Pt-App-0.940.tar.gz"), "{snapshot}");
+    assert!(snapshot.contains("Pt::Lib 0.5"), "{snapshot}");
+    assert!(app.join("local/lib/perl5/Pt/App.pm").exists());
+}
+
+#[test]
 fn cpan_pm_reads_every_index_and_installs() {
     let shop = shop();
     let nginx = Nginx::before_folder(shop.room(), &shop.depot());
