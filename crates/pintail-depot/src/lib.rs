@@ -52,5 +52,6 @@ pub use import::{ImportError, Naming, import, name_and_version};
 pub use limits::Limits;
 pub use pack::{PackError, pack};
 pub use patch::PatchError;
+pub use served::is_publishing;
 pub use tarball::ArchiveError;
 pub use unpack::{UnpackError, unpack, verify};

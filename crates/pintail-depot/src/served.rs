@@ -19,6 +19,11 @@ const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 /// Largest file that is compared with before it is replaced: an index of all of CPAN has 2 MiB.
 const INDEX_BYTES_MAX: u64 = 256 << 20;
 
+/// Whether somebody publishes in the depot `folder` at this moment, so that another publisher will have to wait.
+pub fn is_publishing(folder: &Path) -> bool {
+    Lock::is_held(&folder.join(LOCK)).unwrap_or(false)
+}
+
 /// Who writes what a depot serves, as long as the value lives.
 pub(crate) struct Publisher {
     folder: PathBuf,

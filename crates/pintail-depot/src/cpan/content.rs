@@ -25,6 +25,13 @@ pub(crate) const TARBALL_BYTES_MAX: u64 = 512 << 20;
 const UNPACKED_BYTES_MAX: u64 = 4 << 30;
 const MEMBERS_MAX: usize = 200_000;
 
+/// Most modules that are looked into, and most packages in them. The largest distributions on CPAN have some 5,000.
+const MODULES_MAX: usize = 20_000;
+pub(crate) const PACKAGES_MAX: usize = 20_000;
+
+/// Longest path in bytes, as everywhere in a depot.
+const PATH_BYTES_MAX: usize = 4096;
+
 /// Largest module that is looked into, 8 MiB, and largest META file, 4 MiB. They are read into memory.
 const MODULE_BYTES_MAX: u64 = 8 << 20;
 const META_BYTES_MAX: u64 = 4 << 20;
@@ -160,6 +167,7 @@ struct Reader {
     json: Option<Vec<u8>>,
     yaml: Option<Vec<u8>>,
     modules: BTreeMap<String, Scanned>,
+    packages: usize,
     warnings: Vec<String>,
     faults: Vec<String>,
 }
@@ -169,6 +177,10 @@ impl Reader {
         self.members += 1;
         if self.members > MEMBERS_MAX {
             return Err(ArchiveError::TooMuch { what: "members", most: MEMBERS_MAX as u64 }.into());
+        }
+        if member.path.len() > PATH_BYTES_MAX {
+            self.fault(format!("a path has more than {PATH_BYTES_MAX} bytes: `{}`", member.shown()));
+            return Ok(());
         }
         let shown = member.shown();
         let (top, path) = match split(&member.path) {
@@ -208,7 +220,10 @@ impl Reader {
         if path == "blib" || path.starts_with("blib/") {
             self.fault_once("it contains `blib/`, which is what building leaves; pack it without".to_owned());
         }
-        self.tops.insert(top.to_owned());
+        // More than are told need not be kept.
+        if self.tops.len() <= TOPS_TOLD_MAX {
+            self.tops.insert(top.to_owned());
+        }
     }
 
     fn file(&mut self, path: String, size_bytes: u64, content: &mut Tarball<'_>) -> Result<(), ContentError> {
@@ -219,7 +234,11 @@ impl Reader {
         let most = if is_meta { META_BYTES_MAX } else { MODULE_BYTES_MAX };
         if size_bytes > most {
             let shown = shown::name(path.as_bytes());
-            self.warnings.push(format!("`{shown}` is larger than {most} bytes and was not looked into"));
+            self.warn(format!("`{shown}` is larger than {most} bytes and was not looked into"));
+            return Ok(());
+        }
+        if !is_meta && (self.modules.len() >= MODULES_MAX || self.packages > PACKAGES_MAX) {
+            self.fault_once(format!("it has more than {MODULES_MAX} modules or {PACKAGES_MAX} packages"));
             return Ok(());
         }
         let mut bytes = Vec::new();
@@ -227,7 +246,11 @@ impl Reader {
         match path.as_str() {
             "META.json" => self.json = Some(bytes),
             "META.yml" => self.yaml = Some(bytes),
-            _ => drop(self.modules.insert(path.clone(), scan(&bytes, path.ends_with(".PL")))),
+            _ => {
+                let scanned = scan(&bytes, path.ends_with(".PL"));
+                self.packages += scanned.packages.len();
+                self.modules.insert(path, scanned);
+            }
         }
         Ok(())
     }
@@ -236,6 +259,12 @@ impl Reader {
     fn fault(&mut self, what: String) {
         if self.faults.len() <= shown::FAULTS_TOLD_MAX {
             self.faults.push(what);
+        }
+    }
+
+    fn warn(&mut self, what: String) {
+        if self.warnings.len() <= shown::FAULTS_TOLD_MAX {
+            self.warnings.push(what);
         }
     }
 
@@ -250,7 +279,7 @@ impl Reader {
             let told =
                 self.tops.iter().take(TOPS_TOLD_MAX).map(|top| format!("`{}`", shown::name(top.as_bytes())));
             let told = told.collect::<Vec<_>>().join(", ");
-            self.fault(format!("it has {} top folders, {told}; it has to have one", self.tops.len()));
+            self.fault(format!("it has several top folders, {told}; it has to have one"));
         }
         if self.tops.is_empty() {
             self.fault("there is nothing in it".to_owned());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::author::AuthorId;
-use super::content::{Content, Sums};
+use super::content::{Content, PACKAGES_MAX, Sums};
 use super::dist::DistName;
 use super::literal::Assigned;
 use super::meta::Meta;
@@ -13,9 +13,6 @@ use super::package::PackageName;
 use super::perl_version::PerlVersion;
 use super::scan::Scanned;
 use crate::shown;
-
-/// Most packages of one distribution. The largest on CPAN have some 5,000.
-const PACKAGES_MAX: usize = 20_000;
 
 /// Why a distribution is kept and can be installed by its path, but is not in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]

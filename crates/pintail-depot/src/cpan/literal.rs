@@ -1,6 +1,9 @@
 //! The version in a line of Perl, as far as it can be read without running it. Knows the forms of literals that
 //! people and `dzil` write; what has to be evaluated is told as such, and never is.
 
+/// Most times that the word is looked at in one line; each looks at the whole line.
+const WORDS_MAX: usize = 16;
+
 /// What a line says about the version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Assigned {
@@ -12,7 +15,8 @@ pub(crate) enum Assigned {
 
 /// What `line` assigns to a variable `VERSION` (`$VERSION`, `$My::App::VERSION`, `*VERSION`); nothing if it doesn't.
 pub(crate) fn assigned(line: &str) -> Option<Assigned> {
-    let variables = line.match_indices("VERSION").filter(|(at, _)| is_variable(line, *at));
+    let words = line.match_indices("VERSION").take(WORDS_MAX);
+    let variables = words.filter(|(at, _)| is_variable(line, *at));
     let mut seen = false;
     for (at, word) in variables {
         let rest = &line[at + word.len()..];

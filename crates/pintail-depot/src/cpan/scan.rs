@@ -201,6 +201,19 @@ mod tests {
         assert!(scan(behind.as_bytes(), true).version.is_some());
     }
 
+    #[test]
+    fn lines_made_to_keep_it_busy_do_not() {
+        for piece in
+            ["$VERSION ", "$VERSION", "$A::VERSION= ", "package ", "package", "package A:", "use class "]
+        {
+            let source = piece.repeat((4 << 20) / piece.len());
+            let lines = source.as_bytes().chunks(LINE_BYTES_MAX).collect::<Vec<_>>().join(&b'\n');
+            let begun = std::time::Instant::now();
+            let _ = (scan(source.as_bytes(), false), scan(&lines, false));
+            assert!(begun.elapsed().as_secs() < 30, "{piece:?} took {:?}", begun.elapsed());
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn any_bytes_are_read(source in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {

@@ -9,7 +9,7 @@ use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_depot::cpan::{self, Author, AuthorId, Cpan, CpanError, Distribution};
 use pintail_depot::pypi::Pypi;
-use pintail_depot::{DepotError, Naming, Published};
+use pintail_depot::{DepotError, Naming, Published, is_publishing};
 use pintail_os::clock;
 use std::path::Path;
 
@@ -18,6 +18,7 @@ use std::path::Path;
 pub(crate) fn add_perl(project: &Project, file: &Path, author: &str) -> Result<Exit, Failure> {
     let author: AuthorId = typed("author's id", author)?;
     let source = project.file(file);
+    tell_wait(project);
     let added = cpan(project).add(&source, &author, clock::now_ms());
     let added = added.map_err(|error| refused(&format!("cannot publish `{}`", file.display()), error))?;
     let distribution = &added.distribution;
@@ -67,6 +68,7 @@ pub(crate) fn is_wheel(file: &Path) -> bool {
 
 /// Publishes the wheel or Python source distribution `file`.
 pub(crate) fn add_python(project: &Project, file: &Path) -> Result<Exit, Failure> {
+    tell_wait(project);
     let added = pypi(project).add(&project.file(file), clock::now_ms());
     let added = added.map_err(|error| Trouble::new(format!("cannot publish `{}`", file.display()), error))?;
     let (name, there) = (
@@ -93,6 +95,7 @@ pub(crate) fn author(project: &Project, declared: Option<(&str, &str)>) -> Resul
     let author = Author::parse(told).map_err(|why| {
         Failure::usage(format!("cannot declare `{id}`"), why, "quote it: \"Jo Doe <jo@example.com>\"")
     })?;
+    tell_wait(project);
     let set = cpan.set_author(&id, &author, clock::now_ms());
     set.map_err(|error| refused(&format!("cannot declare `{id}`"), error))?;
     screen::print(&format!("{id} is {} <{}>", author.name, author.email));
@@ -115,6 +118,7 @@ fn list_authors(project: &Project, cpan: &Cpan) -> Result<Exit, Failure> {
 
 /// Makes all indexes and cards again.
 pub(crate) fn index(project: &Project) -> Result<Exit, Failure> {
+    tell_wait(project);
     let listing = project.depot().list();
     let listing = listing.map_err(|error| Trouble::new("cannot look into the depot", error))?;
     screen::print(&count(listing.cards.len(), "artifact"));
@@ -174,4 +178,11 @@ fn cpan(project: &Project) -> Cpan {
 
 fn pypi(project: &Project) -> Pypi {
     Pypi::new(project.depot().folder())
+}
+
+/// Says why nothing seems to happen.
+fn tell_wait(project: &Project) {
+    if is_publishing(project.depot().folder()) {
+        screen::narrate("somebody else publishes in the depot; waiting for them");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use insta::assert_snapshot;
+use std::io::{BufRead, BufReader};
 
 fn told(shop: &Shop, arguments: &[&str]) -> String {
     let ran = shop.run(arguments);
@@ -46,6 +47,19 @@ fn a_life() {
 }
 
 #[test]
+fn a_wait_for_another_publisher_is_told() {
+    let shop = Shop::with_author();
+    let lock = pintail_os::lock::Lock::try_take(&shop.depot().join(".publishing")).unwrap().unwrap();
+    let file = shop.dist("Pt-Lib-1.tar.gz", "Pt::Lib", "1", &[]).display().to_string();
+    let mut waiting = shop.stage.start(&["depot", "add", &file, "--author", "DDGC"]);
+    let mut told = String::new();
+    BufReader::new(waiting.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert_eq!(told, "somebody else publishes in the depot; waiting for them\n");
+    drop(lock);
+    common::finish(waiting).expect(0);
+}
+
+#[test]
 fn a_distribution_is_an_artifact_too() {
     let shop = Shop::with_author();
     let ran = shop.publish("Pt-App-0.939.tar.gz", "Pt::App", "0.939", &[]);
@@ -59,6 +73,13 @@ fn a_distribution_is_an_artifact_too() {
     assert!(list.out.trim_end().ends_with("  of Pt-App"), "{}", list.all());
     let verified = shop.run(&["depot", "verify"]);
     assert!(verified.expect(0).out.starts_with("Pt-App 0.939 is whole, digest "), "{}", verified.all());
+    let card = shop.depot().join("artifacts/Pt-App-0.939.json");
+    fs::remove_file(&card).unwrap();
+    assert_eq!(
+        shop.run(&["depot", "index"]).expect(0).out,
+        "1 artifact\n1 Perl distribution, 1 package; nothing changed\n"
+    );
+    assert!(card.exists());
     // Another tree under the same name and version is an artifact already: the distribution is published all the same.
     let tree = shop.room().join("tree");
     fs::create_dir(&tree).unwrap();
