@@ -58,20 +58,33 @@ fn value(right: &str) -> Option<String> {
     let (version, rest) = called(right).or_else(|| plain(right))?;
     let rest = rest.trim_start();
     let rest = match rest.strip_prefix(';').map(str::trim_start) {
-        // What `eval` of a text is, is its number: the underscore goes.
-        Some(more) if is_eval(more) => return Some(version.replace('_', "")),
+        Some(more) if takes_underscores(more) => return Some(version.replace('_', "")),
         Some(more) => more,
         None if rest.is_empty() || rest.starts_with(['}', '#']) => "",
         None => return None,
     };
-    let assigns_again = rest.split('#').next().unwrap_or("").contains("VERSION");
-    (!assigns_again).then_some(version)
+    (!changes_it(rest)).then_some(version)
 }
 
-/// `$VERSION = eval $VERSION;`, which makes a number of it.
-fn is_eval(rest: &str) -> bool {
-    let packed: String = rest.split('#').next().unwrap_or("").split_whitespace().collect();
-    packed.trim_end_matches(';') == "$VERSION=eval$VERSION"
+/// The two ways in which a version for developers is made a number, where nothing else stands behind it.
+fn takes_underscores(rest: &str) -> bool {
+    let packed: String = without_comment(rest).split_whitespace().collect();
+    ["$VERSION=eval$VERSION", "$VERSION=~tr/_//d"].contains(&packed.trim_end_matches(';'))
+}
+
+/// Whether code behind the literal does something to a version; reading it is fine.
+fn changes_it(rest: &str) -> bool {
+    let code = without_comment(rest);
+    code.match_indices("VERSION").take(WORDS_MAX).any(|(at, word)| {
+        let (before, after) = (code[..at].trim_end_matches(['$', ' ']), code[at + word.len()..].trim_start());
+        let operator = after.trim_start_matches(|c: char| "|/.+-*&^x".contains(c));
+        let is_given = ["for", "foreach", "chomp", "chop", "("].iter().any(|word| before.ends_with(word));
+        is_given || (operator.starts_with('=') && !operator.starts_with("=="))
+    })
+}
+
+fn without_comment(code: &str) -> &str {
+    code.split('#').next().unwrap_or_default()
 }
 
 /// `qv("1.2.3")`, `version->declare("v1.2.3")` and the like.
@@ -152,6 +165,10 @@ mod tests {
             ("our $VERSION = 1.2.3;", "v1.2.3"),
             ("our $VERSION = '1.00_01';", "1.00_01"),
             ("our $VERSION = '1.00_01'; $VERSION = eval $VERSION;", "1.0001"),
+            ("our $VERSION = '1.00_01'; $VERSION =~ tr/_//d;", "1.0001"),
+            ("our $VERSION = '1.2'; our $OLD = '1'; # VERSION = 2", "1.2"),
+            ("our $VERSION = '1.2'; sub version { $VERSION }", "1.2"),
+            ("our $VERSION = '1.2'; die if $VERSION == 3;", "1.2"),
             ("use version; our $VERSION = version->declare(\"v1.2.3\");", "v1.2.3"),
             ("use version; our $VERSION = qv('1.2');", "v1.2"),
             ("our $VERSION = version->new('1.2');", "1.2"),
@@ -173,7 +190,10 @@ mod tests {
             "our $VERSION = \"1.$minor\";",
             "our ($VERSION, @ISA) = ('1.2', 'X');",
             "our $VERSION = '1.2' . '3';",
-            "our $VERSION = '1.2'; $VERSION =~ tr/_//d;",
+            "our $VERSION = '1.2'; $VERSION =~ s/_//; 1;",
+            "our $VERSION = '1.2'; $VERSION .= '3';",
+            "our $VERSION = '1.2'; tr/_//d for $VERSION;",
+            "our $VERSION = '1.2'; change($VERSION);",
             "(our $VERSION = '1.2_3') =~ tr/_//d;",
             "our $VERSION = version->declare('v1.2.3')->numify;",
             "our $VERSION = 017;",

@@ -1,7 +1,7 @@
 //! Perl's clients, as Debian has them.
 
 use super::*;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime};
 
 /// `cpanm` with a home and a target of its own.
 struct Cpanm {
@@ -99,18 +99,29 @@ fn cpanm_verifies_checksums_and_sees_a_changed_archive() {
 fn cpanm_sees_a_version_that_was_published_in_the_second_in_which_it_looked() {
     let shop = Shop::with_author();
     let index = shop.depot().join("modules/02packages.details.txt.gz");
-    let modified =
-        || fs::metadata(&index).unwrap().modified().unwrap().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let modified = || fs::metadata(&index).unwrap().modified().unwrap();
+    let set_modified = |time: SystemTime| fs::File::open(&index).unwrap().set_modified(time).unwrap();
     // It keeps the index, and compares times in seconds.
     let cpanm = Cpanm::new(&shop, "caching");
-    let mut before = modified();
-    for (file, version) in [("Pt-Lib-1.tar.gz", "1"), ("Pt-Lib-2.tar.gz", "2"), ("Pt-Lib-3.tar.gz", "3")] {
-        shop.publish(file, "Pt::Lib", version, &[]);
-        assert!(modified() > before, "{version}");
-        before = modified();
-        cpanm.run(&["--mirror", &shop.url(), "--mirror-only", "Pt::Lib"]).expect(0);
-        assert_eq!(cpanm.installed("Pt::Lib"), version);
-    }
+    let install = || cpanm.run(&["--mirror", &shop.url(), "--mirror-only", "Pt::Lib"]).expect(0).clone();
+    shop.publish("Pt-Lib-1.tar.gz", "Pt::Lib", "1", &[]);
+    // As after many versions in one second, or on a machine whose clock was set back.
+    let ahead = modified() + Duration::from_secs(3600);
+    set_modified(ahead);
+    install();
+    shop.publish("Pt-Lib-2.tar.gz", "Pt::Lib", "2", &[]);
+    assert_eq!(modified(), ahead + Duration::from_secs(1));
+    install();
+    assert_eq!(cpanm.installed("Pt::Lib"), "2");
+    // That this is not for nothing: with the time as it was, the version is not seen.
+    let before = modified();
+    shop.publish("Pt-Lib-3.tar.gz", "Pt::Lib", "3", &[]);
+    let after = modified();
+    set_modified(before);
+    assert!(install().all().contains("up to date"));
+    set_modified(after);
+    install();
+    assert_eq!(cpanm.installed("Pt::Lib"), "3");
 }
 
 #[test]

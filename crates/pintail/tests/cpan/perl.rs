@@ -2,6 +2,7 @@
 
 use super::*;
 use pintail_depot::cpan::{DistName, PerlVersion};
+use std::collections::BTreeMap;
 
 /// Numbers that look random and are the same every time.
 fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
@@ -102,4 +103,67 @@ fn names_are_taken_apart_as_distname_info_does() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(compared > 1000, "only {compared} names were compared");
     println!("CPAN::DistnameInfo agrees on {compared} names");
+}
+
+/// The modules below a folder, by path from it.
+fn modules(folder: &Path, below: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = fs::symlink_metadata(&path).unwrap();
+        if kind.is_dir() {
+            modules(&path, below, found);
+        } else if kind.is_file() && path.extension().is_some_and(|ending| ending == "pm") {
+            found.push(path.strip_prefix(below).unwrap().to_owned());
+        }
+    }
+}
+
+/// Perl's own library, packed as one distribution: every version that is read without running the code is the one that
+/// running it gives, and every package that has a file of its name is found.
+#[test]
+fn the_modules_of_perl_itself_have_the_versions_that_perl_says() {
+    needs("perl", &["-MExtUtils::MakeMaker", "-e", "1"], "perl");
+    let mut perl = Command::new("perl");
+    perl.args(["-MConfig", "-e", "print $Config{privlibexp}"]);
+    let library = PathBuf::from(ran(perl).out);
+    let mut files = Vec::new();
+    modules(&library, &library, &mut files);
+    let shop = Shop::with_author();
+    let archive = shop.room().join("Core-1.0.tar.gz");
+    let gzip =
+        flate2::write::GzEncoder::new(fs::File::create(&archive).unwrap(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    tar.mode(tar::HeaderMode::Deterministic);
+    for file in &files {
+        tar.append_path_with_name(library.join(file), Path::new("Core-1.0/lib").join(file)).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap();
+    let added = shop.run(&["depot", "add", &archive.display().to_string(), "--author", "DDGC"]);
+    added.expect(0);
+    let lines = added.out.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' '));
+    let found: BTreeMap<&str, &str> = lines.collect();
+
+    let script = "while (my $file = <STDIN>) { chomp $file; (my $package = $file) =~ s{/}{::}g; $package =~ s/[.]pm$//; \
+                  open my $in, '<', \"$ARGV[0]/$file\"; my $text = do { local $/; <$in> }; \
+                  next unless $text =~ /^package $package\\s*;/m; \
+                  print \"$package \", MM->parse_version(\"$ARGV[0]/$file\"), \"\\n\" }";
+    let mut perl = Command::new("perl");
+    perl.args(["-MExtUtils::MakeMaker", "-e", script]).arg(&library);
+    let listed: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
+    let told = with_input(perl, &listed);
+    told.expect(0);
+    let (mut same, mut code, mut wrong) = (0, 0, Vec::new());
+    for (package, version) in told.out.lines().filter_map(|line| line.split_once(' ')) {
+        let parsed = |text: &str| text.parse::<PerlVersion>().ok();
+        match found.get(package) {
+            // Nobody's packages by PAUSE's rules.
+            None if package == "DB" || package.starts_with('_') => {}
+            Some(&"undef") if version != "undef" => code += 1,
+            Some(found) if parsed(found) == parsed(version) => same += 1,
+            found => wrong.push(format!("{package}: perl says {version}, here it is {found:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(same > 300 && code < same / 20, "{same} the same, {code} made by code");
+    println!("Perl's own modules: {same} versions as perl says, {code} made by code");
 }
