@@ -88,44 +88,50 @@ impl Cpan {
     /// Publishes the archive `file` as `author`'s. `now_ms` is the present, in milliseconds since 1970.
     ///
     /// # Errors
-    /// Everything that speaks against it; nothing has changed then.
+    /// Everything that speaks against it, and then nothing has changed. Or an index can't be written: then the archive
+    /// may be there, and the next adding or [`Cpan::index`] puts it in.
     pub fn add(&self, file: &Path, author: &AuthorId, now_ms: u64) -> Result<Added, CpanError> {
         let publisher = self.begin(now_ms)?;
         let authors = self.authors()?;
         let mut reasons: Vec<String> = unknown(author, &authors).into_iter().collect();
-        let file_name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let name = file_name.parse::<DistName>().map_err(|error| reasons.push(error.to_string())).ok();
         let partial = self.copy(file, &publisher)?;
-        let content = content::read(partial.path());
-        let content = content.map_err(|error| reasons.push(error.to_string())).ok();
-        let (Some(name), Some(content)) = (name, content) else {
+        let Some(new) = read_new(file, partial.path(), author, &mut reasons) else {
             return Err(CpanError::Refused { faults: reasons });
         };
-        let new = Distribution::new(author.clone(), name, content);
         let (mut there, faults) = self.distributions()?;
-        if let Some(same) = there.iter().find(|other| other.path() == new.path()) {
-            let is_same = same.sums == new.sums;
-            if !is_same {
-                reasons
-                    .push(format!("`{}` is there with other contents; choose a higher version", new.path()));
+        let same = there.iter().find(|other| other.path() == new.path());
+        let is_new = same.is_none();
+        match same {
+            Some(same) if same.sums == new.sums => {}
+            Some(_) => {
+                let path = new.path();
+                reasons.push(format!("`{path}` is there with other contents; choose a higher version"));
             }
-            refuse(reasons)?;
-            let faults = self.write(&publisher, &there, faults)?.faults;
-            return Ok(Added { distribution: new, is_new: false, faults });
+            None => {
+                reasons.extend(new.faults.iter().cloned());
+                reasons.extend(against(&new, &there, &authors));
+            }
         }
-        reasons.extend(new.faults.iter().cloned());
-        reasons.extend(against(&new, &there, &authors));
-        refuse(reasons)?;
-        let path = format!("{ARCHIVES}/{}", new.path());
-        if !publisher.publish_new(partial, &path).map_err(|source| self.unwritten(source))? {
-            // It is not among the readable ones, or it would have been found.
-            return Err(CpanError::Refused {
-                faults: vec![format!("`{path}` is there and is no distribution; remove it")],
-            });
+        if !reasons.is_empty() {
+            return Err(CpanError::Refused { faults: reasons });
         }
-        there.push(new.clone());
+        if is_new {
+            self.publish(&publisher, partial, &new)?;
+            there.push(new.clone());
+        }
         let faults = self.write(&publisher, &there, faults)?.faults;
-        Ok(Added { distribution: new, is_new: true, faults })
+        Ok(Added { distribution: new, is_new, faults })
+    }
+
+    fn publish(&self, publisher: &Publisher, partial: Partial, new: &Distribution) -> Result<(), CpanError> {
+        let path = format!("{ARCHIVES}/{}", new.path());
+        if publisher.publish_new(partial, &path).map_err(|source| self.unwritten(source))? {
+            return Ok(());
+        }
+        // It is not among those that can be read, or it would have been found.
+        Err(CpanError::Refused {
+            faults: vec![format!("`{path}` is there and is no distribution; remove it")],
+        })
     }
 
     /// Makes every index from the archives and authors. Files that are right are not touched. `now_ms` is the present,
@@ -277,8 +283,12 @@ impl Cpan {
     }
 }
 
-fn refuse(faults: Vec<String>) -> Result<(), CpanError> {
-    if faults.is_empty() { Ok(()) } else { Err(CpanError::Refused { faults }) }
+/// The distribution `file`, its bytes copied to `copy`; or nothing, and why.
+fn read_new(file: &Path, copy: &Path, author: &AuthorId, reasons: &mut Vec<String>) -> Option<Distribution> {
+    let file_name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let name = file_name.parse::<DistName>().map_err(|error| reasons.push(error.to_string()));
+    let content = content::read(copy).map_err(|error| reasons.push(error.to_string()));
+    Some(Distribution::new(author.clone(), name.ok()?, content.ok()?))
 }
 
 /// Told with those there are: a slip is the likely reason.

@@ -8,10 +8,13 @@ use pintail_core::name::AppName;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_depot::cpan::{self, Author, AuthorId, Cpan, CpanError, Distribution};
-use pintail_depot::pypi::Pypi;
+use pintail_depot::pypi::{Pypi, PypiError};
 use pintail_depot::{DepotError, Naming, Published, is_publishing};
 use pintail_os::clock;
 use std::path::Path;
+
+/// What to do when the disk didn't take it: no index names what isn't there, but not all need be made.
+const UNFINISHED: &str = "what was begun, `pintail depot index` finishes";
 
 /// Publishes the Perl distribution `file` as `author`'s. Where its name and version are those of a release too, it also
 /// becomes an artifact.
@@ -70,7 +73,8 @@ pub(crate) fn is_wheel(file: &Path) -> bool {
 pub(crate) fn add_python(project: &Project, file: &Path) -> Result<Exit, Failure> {
     tell_wait(project);
     let added = pypi(project).add(&project.file(file), clock::now_ms());
-    let added = added.map_err(|error| Trouble::new(format!("cannot publish `{}`", file.display()), error))?;
+    let added =
+        added.map_err(|error| python_refused(&format!("cannot publish `{}`", file.display()), error))?;
     let (name, there) = (
         &added.file,
         if added.is_new { "is in the depot" } else { "was in the depot already, the same bytes" },
@@ -135,7 +139,7 @@ pub(crate) fn index(project: &Project) -> Result<Exit, Failure> {
     let pypi = pypi(project);
     if pypi.is_used() {
         let made = pypi.index(clock::now_ms());
-        let made = made.map_err(|error| Trouble::new("cannot index the Python distributions", error))?;
+        let made = made.map_err(|error| python_refused("cannot index the Python distributions", error))?;
         let (files, projects) = (count(made.files, "Python distribution"), count(made.projects, "project"));
         screen::print(&format!("{files} of {projects}; {}", changes(&made.changed)));
         faults.extend(made.faults);
@@ -168,6 +172,15 @@ fn refused(what: &str, error: CpanError) -> Failure {
     let edit = || format!("edit `{}` in the depot's folder, then `pintail depot index`", cpan::AUTHORS);
     match &error {
         CpanError::Authors { .. } => trouble.hint(edit()).into(),
+        CpanError::Write { .. } => trouble.hint(UNFINISHED).into(),
+        _ => trouble.into(),
+    }
+}
+
+fn python_refused(what: &str, error: PypiError) -> Failure {
+    let trouble = Trouble::new(what, &error);
+    match &error {
+        PypiError::Write { .. } => trouble.hint(UNFINISHED).into(),
         _ => trouble.into(),
     }
 }
