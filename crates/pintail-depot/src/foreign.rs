@@ -2,7 +2,7 @@
 //! ways of GNU tar, bsdtar and `git archive`; does not know what the release will be called. No name from the archive
 //! is ever used as a path on this machine.
 
-mod spelling;
+pub(crate) mod spelling;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};

@@ -3,7 +3,8 @@
 //!
 //! The rooms, in the order in which they use each other: bytes in (`limits`, `decompress`, `tarball`), a tree out
 //! (`archive`, `held`, `unpack`), one tree of another (`patch`), a tree in (`pack`), both (`import`), and where they are kept (`card`, `depot`). The format
-//! is `docs/formats/artifact.md`.
+//! is `docs/formats/artifact.md`. Beside them, what other programs install from: `served`, and its faces `cpan` and
+//! `pypi`.
 
 mod shown;
 
@@ -39,6 +40,12 @@ pub mod proof;
 
 pub mod depot;
 
+mod served;
+
+pub mod cpan;
+
+pub mod pypi;
+
 pub use archive::{ArtifactReader, Form};
 pub use card::Card;
 pub use depot::{Depot, DepotError, Listing, Published, patch_beside};
@@ -48,5 +55,6 @@ pub use limits::Limits;
 pub use pack::{PackError, pack};
 pub use patch::PatchError;
 pub use proof::Proof;
+pub use served::is_publishing;
 pub use tarball::ArchiveError;
 pub use unpack::{UnpackError, unpack, verify};

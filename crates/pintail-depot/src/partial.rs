@@ -52,6 +52,16 @@ impl Partial {
         (self.hasher.count(), self.hasher.finalize().into())
     }
 
+    /// Where it lies as long as it isn't visible.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives it a time. What is written after that changes it again.
+    pub(crate) fn set_modified(&mut self, time: std::time::SystemTime) -> io::Result<()> {
+        self.file.set_modified(time)
+    }
+
     /// Makes the file visible as `name` if nothing has that name; says whether. A link is made, because unlike a
     /// rename it never replaces what is there: of two writers exactly one succeeds.
     pub(crate) fn publish_new(self, name: &Path) -> io::Result<bool> {

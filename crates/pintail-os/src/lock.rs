@@ -4,6 +4,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How often a held lock is asked for again: soon enough for people, seldom enough for the machine.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
 
 /// A held lock. Dropping it, or dying, lets it go. The file is opened close-on-exec, so no child keeps it.
 #[derive(Debug)]
@@ -20,6 +24,18 @@ impl Lock {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Takes the lock on `path` (made when missing), waiting for who holds it; says `None` when that takes longer than
+    /// `within`. The kernel knows no bound for this wait, so it is asked again and again.
+    pub fn take_within(path: &Path, within: Duration) -> io::Result<Option<Self>> {
+        let until = Instant::now() + within;
+        loop {
+            match Self::try_take(path)? {
+                None if Instant::now() < until => std::thread::sleep(ASKED_EVERY),
+                taken => return Ok(taken),
+            }
         }
     }
 
@@ -52,5 +68,18 @@ mod tests {
         assert!(Lock::is_held(&path).unwrap());
         drop(held);
         assert!(!Lock::is_held(&path).unwrap());
+    }
+
+    #[test]
+    fn a_held_one_is_waited_for_within_a_bound() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("lock");
+        let held = Lock::try_take(&path).unwrap().unwrap();
+        assert!(Lock::take_within(&path, Duration::ZERO).unwrap().is_none());
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| Lock::take_within(&path, Duration::from_secs(60)).unwrap());
+            drop(held);
+            assert!(waiting.join().unwrap().is_some());
+        });
     }
 }

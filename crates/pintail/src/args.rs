@@ -304,12 +304,29 @@ pub(crate) enum Depot {
         /// The file
         file: PathBuf,
         /// Its version, when the file's name does not tell
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["author", "python"])]
         version: Option<String>,
+        /// It is a Perl distribution of this author: `cpanm` can install it from the depot then
+        #[arg(long, value_name = "ID")]
+        author: Option<String>,
+        /// It is a Python source distribution: `pip` can install it from the depot then. A wheel (.whl) always is
+        #[arg(long, conflicts_with = "author")]
+        python: bool,
         /// Ask nothing (this command never asks)
         #[arg(short, long)]
         yes: bool,
     },
+    /// Declare who may publish Perl distributions, or list those who may
+    Author {
+        /// The author's id, in capital letters; all authors are listed when left out
+        #[arg(requires = "told")]
+        id: Option<String>,
+        /// Name and address, like "Jo Doe <jo@example.com>"
+        #[arg(id = "told", value_name = "NAME <ADDRESS>")]
+        told: Option<String>,
+    },
+    /// Make every index and card of the depot again from what lies in it; what is right is not touched
+    Index,
     /// Read an artifact whole and compare it with what the depot says of it
     Verify {
         /// Its version; all when left out

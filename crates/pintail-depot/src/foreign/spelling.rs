@@ -2,7 +2,7 @@
 
 /// The top folder and what is below it, with the `./` and double slashes of some archivers taken away; nothing if
 /// there is only that.
-pub(super) fn split(raw: &[u8]) -> Result<Option<(String, String)>, String> {
+pub(crate) fn split(raw: &[u8]) -> Result<Option<(String, String)>, String> {
     let text = std::str::from_utf8(raw).map_err(|_| "has a name that is no UTF-8".to_owned())?;
     if text.starts_with('/') {
         return Err("is an absolute path".to_owned());

@@ -25,6 +25,10 @@ pub(crate) struct Member {
     pub(crate) size_bytes: u64,
     /// Whether the owner may run it.
     pub(crate) executable: bool,
+    /// The permission bits.
+    pub(crate) mode: u32,
+    /// When it was changed, in seconds since 1970, where the header says it in numbers.
+    pub(crate) modified_s: Option<u64>,
 }
 
 /// What members before this one said about it.
@@ -58,7 +62,8 @@ impl Member {
         if size_bytes > 0 && matches!(kind, Kind::Directory | Kind::Symlink | Kind::HardLink) {
             return Err(format!("`{}` is no file and yet has content", shown::name(&path)));
         }
-        Ok(Member { path, link, kind, size_bytes, executable: mode & 0o100 != 0 })
+        let modified_s = header.mtime().ok();
+        Ok(Member { path, link, kind, size_bytes, executable: mode & 0o100 != 0, mode, modified_s })
     }
 
     /// The path as it may be shown.

@@ -25,12 +25,25 @@ impl Tar {
         Tar::default().file("blog-1/.pintail/manifest.json", &manifest.to_json())
     }
 
-    pub(crate) fn member(mut self, kind: u8, path: &str, link: &str, size: u64, content: &[u8]) -> Tar {
+    pub(crate) fn member(self, kind: u8, path: &str, link: &str, size: u64, content: &[u8]) -> Tar {
+        self.member_with(0o644, kind, path, link, size, content)
+    }
+
+    /// The same, with permission bits.
+    pub(crate) fn member_with(
+        mut self,
+        mode: u32,
+        kind: u8,
+        path: &str,
+        link: &str,
+        size: u64,
+        content: &[u8],
+    ) -> Tar {
         let mut header = tar::Header::new_gnu();
         header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
         header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
         header.set_entry_type(tar::EntryType::new(kind));
-        header.set_mode(0o644);
+        header.set_mode(mode);
         header.set_size(size);
         header.set_uid(0);
         header.set_gid(0);

@@ -1,6 +1,7 @@
 //! The depot from outside: trees, archives and folders as they come, and as an attacker would make them.
 #![allow(clippy::disallowed_methods, missing_docs)]
 
+mod cpan;
 mod craft;
 mod evil;
 mod foreign;
@@ -9,4 +10,5 @@ mod fuzz;
 mod golden;
 mod patch;
 mod publish;
+mod pypi;
 mod round_trip;

@@ -1,5 +1,6 @@
 //! `depot`: the artifacts.
 
+use super::dist;
 use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::project::{Place, Project, typed};
@@ -34,6 +35,10 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
     match depot {
         args::Depot::List { json } => list(&project, *json),
         args::Depot::Show { version, json } => show(&project, &typed("version", version)?, *json),
+        args::Depot::Add { file, author: Some(author), .. } => dist::add_perl(&project, file, author),
+        args::Depot::Add { file, python, .. } if *python || dist::is_wheel(file) => {
+            dist::add_python(&project, file)
+        }
         args::Depot::Add { file, version, .. } => {
             let version = version.as_deref().map(|version| typed("version", version)).transpose()?;
             let published = add(&project, file, version)?;
@@ -51,6 +56,8 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
             ));
             Ok(Exit::Done)
         }
+        args::Depot::Author { id, told } => dist::author(&project, id.as_deref().zip(told.as_deref())),
+        args::Depot::Index => dist::index(&project),
         args::Depot::Verify { version } => verify(&project, version.as_deref()),
     }
 }
@@ -98,8 +105,10 @@ fn list(project: &Project, json: bool) -> Result<Exit, Failure> {
             .as_deref()
             .map(|commit| format!("  commit {}", &commit[..commit.len().min(12)]))
             .unwrap_or_default();
+        let name =
+            if card.name == project.config.name { String::new() } else { format!("  of {}", card.name) };
         screen::print(&format!(
-            "{:<12} {}  {:>8}  {:>6} files  {}{commit}",
+            "{:<12} {}  {:>8}  {:>6} files  {}{commit}{name}",
             card.version.to_string(),
             card.digest.short(),
             bytes(card.packed_bytes),
@@ -146,19 +155,21 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
 
 fn verify(project: &Project, version: Option<&str>) -> Result<Exit, Failure> {
     let depot = project.depot();
-    let versions = match version {
-        Some(version) => vec![typed("version", version)?],
+    let own = &project.config.name;
+    let artifacts = match version {
+        Some(version) => vec![(own.clone(), typed("version", version)?)],
         None => {
             let listing = depot.list().map_err(|error| Trouble::new("cannot look into the depot", error))?;
-            listing.cards.into_iter().map(|card| card.version).collect()
+            listing.cards.into_iter().map(|card| (card.name, card.version)).collect()
         }
     };
     let mut exit = Exit::Done;
-    for version in versions {
-        match depot.verify(&project.config.name, &version) {
-            Ok(card) => screen::print(&format!("{version} is whole, digest {}", card.digest.short())),
+    for (name, version) in artifacts {
+        let told = if name == *own { version.to_string() } else { format!("{name} {version}") };
+        match depot.verify(&name, &version) {
+            Ok(card) => screen::print(&format!("{told} is whole, digest {}", card.digest.short())),
             Err(error) => {
-                screen::narrate(&format!("error: {version} is not whole\n  {error}"));
+                screen::narrate(&format!("error: {told} is not whole\n  {error}"));
                 exit = Exit::Refused;
             }
         }

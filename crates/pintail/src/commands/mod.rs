@@ -12,6 +12,8 @@ mod watcher;
 
 pub(crate) mod operation;
 
+mod dist;
+
 pub(crate) mod build;
 pub(crate) mod demo;
 pub(crate) mod deploy;

@@ -163,11 +163,6 @@ pub struct Nginx {
 impl Nginx {
     #[track_caller]
     pub fn before_fastcgi(stage: &Stage) -> Self {
-        // Debian has it where only root's PATH looks.
-        let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
-        needs(program, &["-v"], "nginx-light");
-        let (port, room) = (free_port(), stage.room().join("nginx"));
-        fs::create_dir(&room).unwrap();
         let params = [
             ("REQUEST_METHOD", "$request_method"),
             ("REQUEST_URI", "$request_uri"),
@@ -179,14 +174,29 @@ impl Nginx {
             ("SERVER_PROTOCOL", "$server_protocol"),
         ];
         let params: String = params.map(|(name, value)| format!("fastcgi_param {name} {value};\n")).concat();
+        let location = format!("fastcgi_pass unix:{}/run/web.sock;\n{params}", stage.root.display());
+        Self::start(stage.room(), &location)
+    }
+
+    /// Serves a folder's files, as the seed's nginx serves its depot.
+    #[track_caller]
+    pub fn before_folder(room: &Path, folder: &Path) -> Self {
+        Self::start(room, &format!("root {};\nindex index.html;\n", folder.display()))
+    }
+
+    #[track_caller]
+    fn start(room: &Path, location: &str) -> Self {
+        // Debian has it where only root's PATH looks.
+        let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
+        needs(program, &["-v"], "nginx-light");
+        let (port, room) = (free_port(), room.join("nginx"));
+        fs::create_dir(&room).unwrap();
         let at = room.display();
         let text = format!(
             "daemon off;\nuser root;\nworker_processes 1;\npid {at}/pid;\nerror_log {at}/error.log;\n\
              events {{ worker_connections 512; }}\nhttp {{\naccess_log off;\nclient_body_temp_path {at}/body;\n\
              fastcgi_temp_path {at}/fastcgi;\nproxy_temp_path {at}/proxy;\nuwsgi_temp_path {at}/uwsgi;\n\
-             scgi_temp_path {at}/scgi;\nserver {{\nlisten 127.0.0.1:{port};\nlocation / {{\n\
-             fastcgi_pass unix:{}/run/web.sock;\n{params}}}\n}}\n}}\n",
-            stage.root.display()
+             scgi_temp_path {at}/scgi;\nserver {{\nlisten 127.0.0.1:{port};\nlocation / {{\n{location}}}\n}}\n}}\n"
         );
         let config = room.join("nginx.conf");
         fs::write(&config, &text).unwrap();
