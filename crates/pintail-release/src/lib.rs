@@ -2,6 +2,10 @@
 
 pub mod git;
 
+pub mod used;
+
+pub mod sealed;
+
 pub mod prove;
 
 pub mod build;
