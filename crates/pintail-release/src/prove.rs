@@ -19,8 +19,9 @@ const LINES_TOLD: usize = 12;
 const HEAD_BYTES: usize = 256 << 10;
 /// Bytes of its end that are kept for its last lines.
 const TAIL_BYTES: usize = 16 << 10;
-/// What the shell does before the test: files that it makes are as elsewhere, whoever proves.
-const BEFORE: &str = "umask 022 && exec /bin/sh -c \"$1\"";
+/// What the shell does before the test: files that it makes are as elsewhere, whoever proves, and none is open that a
+/// script opened around us, such as a lock as 9. (Numbers from 10 on, which no shell's script can name, stay.)
+const BEFORE: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; umask 022 && exec /bin/sh -c \"$1\"";
 
 /// What is proven.
 #[derive(Debug)]
