@@ -7,6 +7,9 @@ use std::path::Path;
 /// Bytes of git's answers that are read.
 const ANSWER_MAX: usize = 1 << 20;
 
+/// Bytes of a list of files that are read: a million names.
+const FILES_MAX: usize = 64 << 20;
+
 fn git(folder: &Path) -> Program {
     Program::new("git").args(["-C"]).args([folder])
 }
@@ -44,6 +47,16 @@ pub fn is_dirty(folder: &Path) -> io::Result<bool> {
 pub fn archive(folder: &Path, commit: &str) -> io::Result<Piped> {
     // Asked inside the folder, git archives what is below it: the project may be a folder of its repository.
     git(folder).args(["archive", "--format=tar", commit]).pipe()
+}
+
+/// Every tracked file below `folder`, relative to it. What is no text is left out.
+///
+/// # Errors
+/// `folder` is in no repository.
+pub fn files(folder: &Path) -> io::Result<Vec<String>> {
+    let answer = git(folder).args(["ls-files", "-z", "--cached"]).output(FILES_MAX)?;
+    let paths = answer.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    Ok(paths.filter_map(|path| Some(std::str::from_utf8(path).ok()?.to_owned())).collect())
 }
 
 /// A commit's summary lines between `from` (not included) and `to`, newest first, at most `count`.

@@ -2,6 +2,8 @@
 
 pub mod git;
 
+pub mod installed;
+
 pub mod used;
 
 pub mod sealed;

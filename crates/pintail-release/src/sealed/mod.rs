@@ -2,7 +2,6 @@
 //! not know what is tested, nor why. It is no jail: who wants to look at the machine's folders can. It finds what is
 //! forgotten.
 
-pub mod debian;
 pub mod missing;
 
 mod node;

@@ -1,7 +1,9 @@
 //! The seal for Perl: `@INC` without the folders of this machine, but with those of their modules that the project
 //! declares, and what these depend on. Knows Perl's folders, `.packlist` and Debian's packages.
 
-use super::{Sealed, Sealing, debian, joined, some, view};
+use super::{Sealed, Sealing, joined, some, view};
+use crate::installed::debian;
+use crate::installed::perl::{find, packlists};
 use crate::used::declared::{Need, Phase, Reading, perl::FILES};
 use crate::used::perl::scan;
 use pintail_os::files;
@@ -152,35 +154,6 @@ fn admitted(machine: &[PathBuf], declared: &BTreeSet<String>) -> Admitted {
     admitted
 }
 
-fn find(machine: &[PathBuf], module: &str) -> Option<PathBuf> {
-    let inner = format!("{}.pm", module.replace("::", "/"));
-    machine.iter().map(|folder| folder.join(&inner)).find(|file| file.is_file())
-}
-
-/// The files of each distribution that was installed from CPAN.
-fn packlists(machine: &[PathBuf]) -> Vec<BTreeSet<PathBuf>> {
-    /// Folders below `auto` are as deep as names of modules have parts.
-    const DEEP: usize = 12;
-    let mut lists = Vec::new();
-    let mut open: Vec<(PathBuf, usize)> = machine.iter().map(|folder| (folder.join("auto"), 0)).collect();
-    while let Some((folder, depth)) = open.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            if entry.file_name() == ".packlist" {
-                let text = files::read_bounded(&entry.path(), ANSWER_MAX as u64).unwrap_or_default();
-                lists.push(read_packlist(&String::from_utf8_lossy(&text)));
-            } else if depth < DEEP && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                open.push((entry.path(), depth + 1));
-            }
-        }
-    }
-    lists
-}
-
-/// One file a line, perhaps with ` type=link …` behind it.
-fn read_packlist(text: &str) -> BTreeSet<PathBuf> {
-    text.lines().filter_map(|line| line.split(" type=").next()).map(PathBuf::from).collect()
-}
-
 /// The module that every Perl loads first: it takes the machine's folders out and puts what is let in in their place. It
 /// loads nothing itself.
 fn module(own: &Path, shown: &[(PathBuf, Option<PathBuf>)]) -> String {
@@ -248,10 +221,26 @@ mod tests {
         insta::assert_snapshot!(module(Path::new("/tmp/room/perl-seal"), &shown));
     }
 
+    /// Installed from CPAN: what its `.packlist` has, and what its own lines use.
     #[test]
-    fn a_packlist_is_read() {
-        let list = read_packlist("/a/B.pm\n/a/c.so type=file\n/man/B.3pm type=link from=/a\n");
-        let expected = ["/a/B.pm", "/a/c.so", "/man/B.3pm"].map(PathBuf::from);
-        assert_eq!(list, BTreeSet::from(expected));
+    fn what_is_declared_is_let_in_with_what_it_uses() {
+        let room = tempfile::tempdir().unwrap();
+        let folder = room.path().to_path_buf();
+        let put = |path: &str, text: &str| {
+            let path = folder.join(path);
+            files::make_folder(path.parent().unwrap(), 0o755).unwrap();
+            files::write_whole(&path, text.as_bytes(), 0o644).unwrap();
+            path
+        };
+        let main = put("Foo.pm", "package Foo; use Bar; 1;");
+        let part = put("Foo/Part.pm", "package Foo::Part; eval { require Soft }; 1;");
+        put("auto/Foo/.packlist", &format!("{}\n{} type=file\n", main.display(), part.display()));
+        let used = put("Bar.pm", "package Bar; use Foo; 1;");
+        let soft = put("Soft.pm", "1;");
+        put("Other.pm", "1;");
+        let declared = BTreeSet::from(["Foo".to_owned(), "Gone".to_owned()]);
+        let admitted = admitted(&[folder], &declared);
+        assert_eq!(admitted.files, BTreeSet::from([main, part, used, soft]));
+        assert_eq!(admitted.modules, BTreeSet::from(["Foo".to_owned()]));
     }
 }

@@ -2,9 +2,34 @@
 //! where projects declare them; does not know what is done about one that is missing.
 
 pub mod declared;
+pub mod machine;
 pub mod node;
 pub mod perl;
 pub mod python;
+pub mod sources;
+pub mod undeclared;
+
+/// The languages whose sources are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Language {
+    /// Perl.
+    Perl,
+    /// Python.
+    Python,
+    /// JavaScript and TypeScript, as Node runs them.
+    Node,
+}
+
+impl Language {
+    /// As an operator calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Perl => "perl",
+            Language::Python => "python",
+            Language::Node => "node",
+        }
+    }
+}
 
 /// A module that a text loads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod modules;
 mod plan_screen;
 
 mod watcher;

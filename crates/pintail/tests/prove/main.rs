@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod declared;
 mod languages;
 mod perl;
 mod surroundings;
