@@ -132,3 +132,52 @@ fn the_example_is_proven() {
     let failed = build(&stage, "1.1");
     assert!(failed.expect(1).err.contains("`FCGI::ProcManager` is declared nowhere"), "{}", failed.all());
 }
+
+/// `vendor/cache`, as `carton bundle` makes it, is a little CPAN: what `cpanfile` declares is installed from it.
+#[test]
+fn what_is_bundled_is_installed_for_the_test() {
+    apps::needs("cpanm", &["--version"], "cpanminus");
+    apps::needs("make", &["--version"], "make");
+    let stage = project(
+        "test = \"prove -lr t\"",
+        &[
+            ("cpanfile", "requires 'Trinket' => '1.0';\n"),
+            ("t/a.t", "use Test::More tests => 1; use Trinket; is(Trinket->VERSION, '1.0');\n"),
+        ],
+    );
+    let failed = build(&stage, "1.0");
+    assert!(
+        refused(&stage, "1.0", &failed).contains("`Trinket` is declared, and neither"),
+        "{}",
+        failed.all()
+    );
+    let made = stage.room().join("Trinket-1.0");
+    write(&made.join("lib/Trinket.pm"), "package Trinket;\nour $VERSION = '1.0';\n1;\n");
+    write(
+        &made.join("Makefile.PL"),
+        "use ExtUtils::MakeMaker; WriteMakefile(NAME => 'Trinket', VERSION_FROM => 'lib/Trinket.pm');\n",
+    );
+    let cache = stage.project.join("vendor/cache");
+    let index = "File: 02packages.details.txt\nLine-Count: 1\n\nTrinket  1.0  T/TE/TEST/Trinket-1.0.tar.gz\n";
+    write(&cache.join("modules/02packages.details.txt"), index);
+    std::fs::create_dir_all(cache.join("authors/id/T/TE/TEST")).unwrap();
+    let run = |program: &str, arguments: &[&str], folder: &Path| {
+        let ended = std::process::Command::new(program).args(arguments).current_dir(folder).status();
+        assert!(ended.unwrap().success(), "{program}");
+    };
+    run("gzip", &["modules/02packages.details.txt"], &cache);
+    let archive = cache.join("authors/id/T/TE/TEST/Trinket-1.0.tar.gz");
+    run("tar", &["-czf", archive.to_str().unwrap(), "Trinket-1.0"], stage.room());
+    commit(&stage);
+    build(&stage, "1.0").expect(0);
+    let line = "perl: what `cpanfile` declares was installed from `vendor/cache`".to_owned();
+    assert!(sealed(&stage, "1.0").contains(&line));
+    change(&stage, "cpanfile", "requires 'Trinket' => '1.0';\nrequires 'Gone::For::Good';\n");
+    let failed = build(&stage, "1.1");
+    let error = refused(&stage, "1.1", &failed);
+    assert!(
+        error.contains("`vendor/cache` does not hold all that `cpanfile` declares: `cpanm` exited with 1"),
+        "{error}"
+    );
+    assert!(error.contains("Gone::For::Good"), "{error}");
+}
