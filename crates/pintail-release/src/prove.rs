@@ -10,7 +10,7 @@ use pintail_depot::{Card, Depot, Limits, Proof, unpack};
 use pintail_os::program::{Ended, Program, Stream};
 use pintail_os::{clock, files};
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The test's last lines that are told when it fails.
@@ -50,8 +50,10 @@ pub fn prove(
     let Some(command) = &config.build.test else { return Ok(None) };
     let fail =
         |why: &dyn Display| Trouble::new(format!("cannot prove `{}` {}", card.name, card.version), why);
-    let temporary =
-        tempfile::Builder::new().prefix("pintail-prove-").tempdir().map_err(|error| fail(&error))?;
+    let temporary = tempfile::Builder::new()
+        .prefix("pintail-prove-")
+        .tempdir_in(place(std::env::temp_dir()))
+        .map_err(|error| fail(&error))?;
     // Languages compare paths as they really are.
     let room = temporary.path().canonicalize().map_err(|error| fail(&error))?;
     let tree = room.join("release");
@@ -61,7 +63,7 @@ pub fn prove(
     let beside = room.join("seal");
     files::make_folder(&beside, 0o755).map_err(|error| fail(&error))?;
     let sealing = Sealing { tree: &tree, room: &beside, paths: &paths, command, config };
-    let Sealed { environment, told } = seal(&sealing).map_err(|error| fail(&error))?;
+    let Sealed { environment, told } = seal(&sealing, heard, wanted).map_err(|error| fail(&error))?;
     let (began_ms, began) = (clock::now_ms(), Instant::now());
     let mut said = Said::default();
     let ended = Program::new("/bin/sh")
@@ -101,6 +103,16 @@ pub fn prove(
     Ok(Some(proof))
 }
 
+/// Where temporary folders are made. What lists folders in the environment parts them by `:`, what lists options by
+/// blanks, and neither can be quoted.
+fn place(usual: PathBuf) -> PathBuf {
+    let is_plain = |c: char| !(c.is_whitespace() || ":\"'\\".contains(c));
+    match usual.to_str().is_some_and(|usual| usual.chars().all(is_plain)) {
+        true => usual,
+        false => PathBuf::from("/tmp"),
+    }
+}
+
 /// What a test said, as much of it as is of use: its beginning and its end.
 #[derive(Debug, Default)]
 struct Said {
@@ -122,7 +134,9 @@ impl Said {
         let text = String::from_utf8_lossy(&self.tail);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let from = lines.len().saturating_sub(LINES_TOLD);
-        lines[from..].iter().map(|line| format!("\n  test: {}", line.trim_end())).collect()
+        // Colours and the like are for the terminal that the test had; this goes into reports.
+        let plain = |line: &str| line.chars().filter(|c| *c == '\t' || !c.is_control()).collect::<String>();
+        lines[from..].iter().map(|line| format!("\n  test: {}", plain(line).trim_end())).collect()
     }
 
     /// The module that it complained of first.
@@ -139,8 +153,9 @@ fn hint(sealing: &Sealing<'_>, ended: &Ended, said: &Said) -> Option<String> {
         );
     }
     let is_own = |missing: &Missing| {
-        let file = missing.file();
-        sealing.paths.iter().any(|path| Path::new(path).ends_with(&file) && !crate::used::is_vendored(path))
+        let files = missing.files();
+        let ends = |path: &String| files.iter().any(|file| Path::new(path).ends_with(file));
+        sealing.paths.iter().any(|path| ends(path) && !crate::used::is_vendored(path))
     };
     // A file of its own that isn't found is no matter of declaring.
     if let Some(missing) = said.missing().filter(|missing| !is_own(missing)) {
@@ -155,16 +170,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn folders_are_made_where_their_names_can_be_listed() {
+        assert_eq!(place("/var/tmp".into()), Path::new("/var/tmp"));
+        for odd in ["/a b", "/a:b", "/it's"] {
+            assert_eq!(place(odd.into()), Path::new("/tmp"));
+        }
+    }
+
+    #[test]
     fn what_a_test_said_is_kept_at_both_ends() {
         let mut said = Said::default();
         said.hear(b"Can't locate Foo.pm in @INC\n");
         for number in 0..100_000 {
-            said.hear(format!("line {number}\n\n").as_bytes());
+            said.hear(format!("\x1b[1mline {number}\n\n").as_bytes());
         }
         assert_eq!(said.missing().unwrap().module, "Foo");
         assert!(said.head.len() <= HEAD_BYTES && said.tail.len() <= TAIL_BYTES);
         let told = said.last_lines();
         assert_eq!(told.lines().count(), LINES_TOLD + 1);
-        assert!(told.ends_with("\n  test: line 99998\n  test: line 99999"), "{told}");
+        assert!(told.ends_with("\n  test: [1mline 99998\n  test: [1mline 99999"), "{told}");
     }
 }

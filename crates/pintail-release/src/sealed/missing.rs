@@ -27,12 +27,13 @@ pub struct Missing {
 
 impl Missing {
     /// Where in a tree it would lie, were it the project's own: what a path ends with.
-    pub fn file(&self) -> String {
+    pub fn files(&self) -> Vec<String> {
+        let module = &self.module;
         match self.language {
-            Language::Perl => format!("{}.pm", self.module.replace("::", "/")),
-            Language::Python => format!("{}.py", self.module),
-            Language::Node => format!("{}.js", self.module),
-            Language::Ruby => format!("{}.rb", self.module),
+            Language::Perl => vec![format!("{}.pm", module.replace("::", "/"))],
+            Language::Python => vec![format!("{module}.py"), format!("{module}/__init__.py")],
+            Language::Node => vec![format!("{module}.js"), format!("{module}/index.js")],
+            Language::Ruby => vec![format!("{module}.rb")],
         }
     }
 

@@ -12,17 +12,20 @@ mod view;
 
 use crate::used::declared::node::package_json;
 use crate::used::declared::python::normal;
+use crate::used::declared::ruby::gemfile;
 use missing::{Language, Missing};
 use pintail_core::config::Config;
 use pintail_os::files;
+use pintail_os::program::{Program, Stream};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where programs are found.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Bytes of a `package.json` that are read.
+/// Bytes of a `package.json` or `Gemfile` that are read.
 const PACKAGE_MAX: u64 = 4 << 20;
 
 /// What is to be sealed off.
@@ -49,17 +52,22 @@ pub struct Sealed {
     pub told: Vec<String>,
 }
 
-/// Makes the seal for every language that is in the tree or in the command.
+/// Makes the seal for every language that is in the tree or in the command. `heard` gets what installing says; it stops
+/// once `wanted` says no.
 ///
 /// # Errors
 /// What the artifact brings could not be installed, or the seal not be written.
-pub fn seal(sealing: &Sealing<'_>) -> io::Result<Sealed> {
+pub fn seal(
+    sealing: &Sealing<'_>,
+    heard: &mut dyn FnMut(Stream, &[u8]),
+    wanted: &dyn Fn() -> bool,
+) -> io::Result<Sealed> {
     let home = sealing.room.join("home");
     files::make_folder(&home, 0o755)?;
     let mut sealed = Sealed { environment: environment(sealing.config, &home), told: Vec::new() };
     sealed.told.push(told_of_environment(sealing.config));
-    perl::seal(sealing, &mut sealed)?;
-    python::seal(sealing, &mut sealed)?;
+    perl::seal(sealing, &mut sealed, heard, wanted)?;
+    python::seal(sealing, &mut sealed, heard, wanted)?;
     node::seal(sealing, &mut sealed)?;
     ruby::seal(sealing, &mut sealed)?;
     sealed.told.push("not sealed: the network, and files that are named by an absolute path".to_owned());
@@ -91,7 +99,10 @@ pub fn declares(tree: &Path, missing: &Missing) -> bool {
             let text = files::read_bounded(&tree.join("package.json"), PACKAGE_MAX).unwrap_or_default();
             package_json(&String::from_utf8_lossy(&text)).iter().any(|need| need.name == missing.module)
         }
-        Language::Ruby => false,
+        Language::Ruby => {
+            let text = files::read_bounded(&tree.join("Gemfile"), PACKAGE_MAX).unwrap_or_default();
+            gemfile(&String::from_utf8_lossy(&text)).contains(&missing.module)
+        }
     }
 }
 
@@ -127,6 +138,35 @@ impl Sealing<'_> {
     /// Those of `folders` that are in the tree.
     fn folders(&self, folders: &[&str]) -> Vec<PathBuf> {
         folders.iter().map(|folder| self.tree.join(folder)).filter(|folder| folder.is_dir()).collect()
+    }
+}
+
+/// How long installing what the artifact brings may take: much of it is compiled.
+const INSTALL_WITHIN: Duration = Duration::from_secs(30 * 60);
+/// Bytes of what it says that are told when it fails.
+const INSTALL_SAID_MAX: usize = 4096;
+
+/// Installs what the artifact brings, by `program`, or says that `what` was wrong.
+fn install(
+    program: &Program,
+    what: &str,
+    heard: &mut dyn FnMut(Stream, &[u8]),
+    wanted: &dyn Fn() -> bool,
+) -> io::Result<()> {
+    let name = program.told().split(' ').next().unwrap_or_default().to_owned();
+    let mut said = Vec::new();
+    let mut hear = |stream, bytes: &[u8]| {
+        let room = if stream == Stream::Err { INSTALL_SAID_MAX.saturating_sub(said.len()) } else { 0 };
+        said.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        heard(stream, bytes);
+    };
+    match program.clone().within(INSTALL_WITHIN).leaving_nothing().run(&mut hear, wanted) {
+        Ok(ended) if ended.is_success() => Ok(()),
+        Ok(ended) => {
+            let said = String::from_utf8_lossy(&said).trim().to_owned();
+            Err(io::Error::other(format!("{what}: `{name}` {ended}: {said}")))
+        }
+        Err(error) => Err(io::Error::other(format!("{what}: `{name}` can't be run: {error}"))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The seal for Perl: `@INC` without the folders of this machine, but with those of their modules that the project
 //! declares, and what these depend on. Knows Perl's folders, `.packlist` and Debian's packages.
 
-use super::{Sealed, Sealing, joined, some, view};
+use super::{Sealed, Sealing, install, joined, some, view};
 use crate::installed::debian;
 use crate::installed::perl::{find, packlists};
 use crate::used::declared::{Need, Phase, Reading, perl::FILES};
@@ -21,8 +21,6 @@ const BUNDLED: &str = "vendor/cache/modules/02packages.details.txt.gz";
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Bytes of its answer, of a file that declares, of a module.
 const ANSWER_MAX: usize = 4 << 20;
-/// How long installing what is bundled may take: XS modules are compiled.
-const INSTALL_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// Rounds of modules that are installed by hand and use each other: a chain as long as that is a circle.
 const ROUNDS: usize = 100;
 
@@ -33,7 +31,12 @@ const ASK: &str = r#"
     print $own{$_} ? "own" : "machine", "\t$_\n" for grep { !ref && m{^/} } @INC;
 "#;
 
-pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()> {
+pub(super) fn seal(
+    sealing: &Sealing<'_>,
+    sealed: &mut Sealed,
+    heard: &mut dyn FnMut(Stream, &[u8]),
+    wanted: &dyn Fn() -> bool,
+) -> io::Result<()> {
     if !sealing.has(&[".pm", ".pl", ".t", ".psgi", "cpanfile", ".PL"], &["perl", "prove"]) {
         return Ok(());
     }
@@ -46,7 +49,7 @@ pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()>
         answer.lines().filter_map(|line| line.strip_prefix("machine\t")).map(PathBuf::from).collect();
     let mut brought = sealing.folders(&BROUGHT);
     if brought.is_empty() && sealing.tree.join(BUNDLED).is_file() {
-        brought.push(install(sealing)?);
+        brought.push(bundled(sealing, heard, wanted)?);
         sealed.told.push("perl: what `cpanfile` declares was installed from `vendor/cache`".to_owned());
     }
     let declared = declared(sealing.tree);
@@ -174,7 +177,11 @@ fn module(own: &Path, shown: &[(PathBuf, Option<PathBuf>)]) -> String {
 }
 
 /// Installs what `cpanfile` declares from the bundled CPAN; gives the folder of its modules.
-fn install(sealing: &Sealing<'_>) -> io::Result<PathBuf> {
+fn bundled(
+    sealing: &Sealing<'_>,
+    heard: &mut dyn FnMut(Stream, &[u8]),
+    wanted: &dyn Fn() -> bool,
+) -> io::Result<PathBuf> {
     let into = sealing.room.join("perl-bundled");
     let mirror = format!("file://{}", sealing.tree.join("vendor/cache").display());
     let cpanm = Program::new("cpanm")
@@ -188,27 +195,9 @@ fn install(sealing: &Sealing<'_>) -> io::Result<PathBuf> {
             "--local-lib-contained",
         ])
         .args([&into, sealing.tree])
-        .with_environment(super::environment(sealing.config, &sealing.room.join("home")))
-        .within(INSTALL_WITHIN);
-    let mut said = Vec::new();
-    let ended = cpanm.run(
-        &mut |stream, bytes| {
-            if stream == Stream::Err && said.len() < ANSWER_MAX {
-                said.extend_from_slice(bytes);
-            }
-        },
-        &|| true,
-    );
-    match ended {
-        Ok(ended) if ended.is_success() => Ok(into.join("lib/perl5")),
-        Ok(ended) => Err(io::Error::other(format!(
-            "`vendor/cache` does not hold all that `cpanfile` declares: `cpanm` {ended}: {}",
-            String::from_utf8_lossy(&said).trim()
-        ))),
-        Err(error) => Err(io::Error::other(format!(
-            "what `vendor/cache` holds can't be installed: `cpanm`: {error} (Debian: `apt install cpanminus`)"
-        ))),
-    }
+        .with_environment(super::environment(sealing.config, &sealing.room.join("home")));
+    install(&cpanm, "what `cpanfile` declares can't be installed from `vendor/cache`", heard, wanted)?;
+    Ok(into.join("lib/perl5"))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The seal for Python: `sys.path` without the folders of this machine, but with those of their distributions that the
 //! project declares, and what these depend on. Knows how Python finds modules and reads installed metadata.
 
-use super::{Sealed, Sealing, joined, some};
+use super::{Sealed, Sealing, install, joined, some};
 use crate::used::declared::{Phase, python};
 use pintail_os::files;
-use pintail_os::program::Program;
+use pintail_os::program::{Program, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::symlink;
@@ -15,8 +15,6 @@ use std::time::Duration;
 const WHEELS: [&str; 3] = ["wheelhouse", "vendor/wheels", "wheels"];
 /// How long Python may take to say what is installed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// How long installing wheels may take.
-const INSTALL_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// Bytes of an answer, of a file that declares.
 const ANSWER_MAX: usize = 16 << 20;
 
@@ -25,7 +23,12 @@ const SEAL: &str = include_str!("seal.py");
 /// Says what is installed: name, what it requires, what of it lies at the top.
 const ASK: &str = include_str!("installed.py");
 
-pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()> {
+pub(super) fn seal(
+    sealing: &Sealing<'_>,
+    sealed: &mut Sealed,
+    heard: &mut dyn FnMut(Stream, &[u8]),
+    wanted: &dyn Fn() -> bool,
+) -> io::Result<()> {
     if !sealing.has(&[".py", "pyproject.toml"], &["python", "pytest", "tox"]) {
         return Ok(());
     }
@@ -43,7 +46,10 @@ pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()>
     let wheels = sealing.folders(&WHEELS);
     let mut brought = Vec::new();
     if !wheels.is_empty() && sealing.tree.join("requirements.txt").is_file() {
-        brought.push(install(sealing, &python, &wheels, &own.join("wheels"))?);
+        let into = own.join("wheels");
+        let what = "what `requirements.txt` declares can't be installed from the wheels";
+        install(&pip(sealing, &python, &wheels, &into), what, heard, wanted)?;
+        brought.push(into);
         sealed.told.push("python: what `requirements.txt` declares was installed from the wheels".to_owned());
     }
     let let_in = reached(&declared, &installed);
@@ -136,18 +142,14 @@ fn reached(declared: &BTreeSet<String>, installed: &BTreeMap<String, Installed>)
     reached
 }
 
-fn install(sealing: &Sealing<'_>, python: &Program, wheels: &[PathBuf], into: &Path) -> io::Result<PathBuf> {
+/// pip, which installs what `requirements.txt` declares from `wheels` alone.
+fn pip(sealing: &Sealing<'_>, python: &Program, wheels: &[PathBuf], into: &Path) -> Program {
     let mut pip = python.clone().args(["-m", "pip", "install", "--quiet", "--no-index", "--no-cache-dir"]);
     pip = pip.args(["--disable-pip-version-check", "--root-user-action=ignore", "--target"]).args([into]);
     for folder in wheels {
         pip = pip.args(["--find-links"]).args([folder]);
     }
-    let pip =
-        pip.args(["--requirement"]).args([sealing.tree.join("requirements.txt")]).within(INSTALL_WITHIN);
-    pip.output(ANSWER_MAX).map_err(|error| {
-        io::Error::other(format!("the wheels do not hold all that `requirements.txt` declares: {error}"))
-    })?;
-    Ok(into.to_path_buf())
+    pip.args(["--requirement"]).args([sealing.tree.join("requirements.txt")])
 }
 
 #[cfg(test)]

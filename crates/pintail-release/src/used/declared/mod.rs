@@ -4,6 +4,7 @@
 pub mod node;
 pub mod perl;
 pub mod python;
+pub mod ruby;
 
 /// When something that is declared is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
