@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The test's last lines that are told when it fails.
-const LINES_TOLD: usize = 12;
+const LINES_TOLD: usize = 20;
 /// Bytes of a test's output that are looked through for what it lacked: what comes first explains the rest.
 const HEAD_BYTES: usize = 256 << 10;
 /// Bytes of its end that are kept for its last lines.

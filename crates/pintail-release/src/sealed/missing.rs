@@ -112,8 +112,12 @@ fn node(line: &str) -> Option<Missing> {
 
 fn ruby(line: &str) -> Option<Missing> {
     let (_, behind) = line.split_once("cannot load such file -- ")?;
-    let name = behind.split([' ', '/']).next()?;
-    named(Language::Ruby, name, |c| "-_.".contains(c) || c.is_ascii_alphanumeric())
+    let name = behind.split(' ').next()?;
+    // A path is a file of the project's own.
+    if name.starts_with(['.', '/']) {
+        return None;
+    }
+    named(Language::Ruby, name, |c| "-_./".contains(c) || c.is_ascii_alphanumeric())
 }
 
 /// Whatever a test says is shown to the operator with a command to type: only a name that can be one is taken.
@@ -146,7 +150,10 @@ mod tests {
                 "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'left-pad' imported from /x.mjs",
                 "node left-pad",
             ),
-            ("<internal:x>: in `require': cannot load such file -- i18n/core_ext (LoadError)", "ruby i18n"),
+            (
+                "<internal:x>: in `require': cannot load such file -- i18n/core_ext (LoadError)",
+                "ruby i18n/core_ext",
+            ),
         ];
         for (output, expected) in cases {
             let missing = missing(output).unwrap();

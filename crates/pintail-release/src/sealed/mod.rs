@@ -101,7 +101,10 @@ pub fn declares(tree: &Path, missing: &Missing) -> bool {
         }
         Language::Ruby => {
             let text = files::read_bounded(&tree.join("Gemfile"), PACKAGE_MAX).unwrap_or_default();
-            gemfile(&String::from_utf8_lossy(&text)).contains(&missing.module)
+            let gems = gemfile(&String::from_utf8_lossy(&text));
+            // `net/ssh` is of `net-ssh`, `i18n/core_ext` of `i18n`.
+            let first = missing.module.split('/').next().unwrap_or_default();
+            gems.contains(first) || gems.contains(&missing.module.replace('/', "-"))
         }
     }
 }

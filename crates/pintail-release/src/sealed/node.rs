@@ -17,6 +17,8 @@ pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()>
     let rooms = serde_json::to_string(&rooms).map_err(io::Error::other)?;
     files::write_whole(&seal, SEAL.replace("ROOMS", &rooms).as_bytes(), 0o644)?;
     sealed.environment.insert("NODE_OPTIONS".to_owned(), format!("--require \"{}\"", seal.display()));
+    // npm would ask the network for a newer npm, and say so among the test's last lines.
+    sealed.environment.insert("NO_UPDATE_NOTIFIER".to_owned(), "1".to_owned());
     sealed.told.push("node: modules outside of the artifact's own `node_modules` were kept out".to_owned());
     // `import` asks no one but the folders themselves.
     for above in sealing.tree.ancestors().skip(1).map(|folder| folder.join("node_modules")) {
