@@ -30,12 +30,12 @@ pub fn scan(text: &str) -> Scanned {
     scan.found
 }
 
-/// Whether `name` could be a module's: `Foo`, `Foo::Bar`.
+/// Whether `name` could be a module's: `Foo`, `Foo::Bar`, `Foo::2022`.
 pub fn is_module(name: &str) -> bool {
-    name.split("::").all(|part| {
-        part.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
-            && part.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
-    })
+    name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+        && name
+            .split("::")
+            .all(|part| !part.is_empty() && part.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()))
 }
 
 fn last_part(name: &str) -> &str {
@@ -317,6 +317,7 @@ mod tests {
                 &["A:1"],
             ),
             ("$/ = undef; $' ; $\" ; $#{$x}; $#x; $$; @{$y}; %$z; $x % 3; &f; use A;", &["A:1"]),
+            ("$x =~ m,a/b(;|$)\\s*,i; use Encode::KR::2022_KR;", &["Encode::KR::2022_KR:1"]),
             ("$x =~ /a\n'b/x; use A;\n$don't; isn't($a, $b); use B;", &["A:2", "B:3"]),
             ("my %x = map { $_ => 1 } qw(use A); print \"it's @{[ 'x' ]}\"; use B;", &["B:1"]),
         ];

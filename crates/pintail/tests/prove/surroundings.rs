@@ -63,20 +63,37 @@ fn it_runs_in_the_unpacked_artifact_with_an_empty_home_and_nothing_open() {
 #[test]
 fn a_test_that_hangs_is_ended_with_all_that_it_started() {
     let stage = project(
-        "test = \"echo one; (sleep 1000; echo never) & echo child $!; wait\"\ntest_within = \"1s\"",
+        "test = \"echo one; (sleep 1000; echo never) & echo child $!; wait\"\ntest_within = \"3s\"",
         &[],
     );
     let began = Instant::now();
     let failed = build(&stage, "1.0");
     assert!(began.elapsed() < Duration::from_secs(30));
     let error = refused(&stage, "1.0", &failed);
-    assert!(error.contains("ran longer than 1 s and was stopped\n  test: one\n  test: child "), "{error}");
+    assert!(error.contains("ran longer than 3 s and was stopped\n  test: one\n  test: child "), "{error}");
     assert!(
         error.contains("hint: it was ended with all that it had started; `build.test_within` says"),
         "{error}"
     );
     let child = error.lines().find_map(|line| line.trim().strip_prefix("test: child ")).unwrap();
     assert!(!apps::is_alive(child.parse().unwrap()), "{child}");
+}
+
+#[test]
+fn a_build_that_is_ended_ends_its_test() {
+    let stage = Stage::with(|root| apps::config(root, "", ""));
+    let mark = stage.room().join("mark");
+    let test = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", mark.display());
+    stage.set_config(&apps::config(&stage.root, "", &format!("[build]\ntest = \"{test}\"\n")));
+    git(&stage.project, &["init", "--quiet"]);
+    commit(&stage);
+    let building = stage.start(&["build", "--version", "1.0"]);
+    common::wait_for("the test runs", Duration::from_secs(20), || mark.exists());
+    common::signal(building.id(), "TERM");
+    let ended = common::finish(building);
+    assert!(refused(&stage, "1.0", &ended).contains("wait` was stopped"), "{}", ended.all());
+    let child = std::fs::read_to_string(&mark).unwrap();
+    assert!(!apps::is_alive(child.trim().parse().unwrap()), "{child}");
 }
 
 #[test]

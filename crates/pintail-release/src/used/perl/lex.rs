@@ -155,7 +155,8 @@ impl Lexer {
     /// A word, and what it begins; no more is read behind `__END__`.
     fn word(&mut self) -> bool {
         let line = self.line;
-        let dashed = self.at > 0 && self.text[self.at - 1] == '-';
+        // `-s $file`, `\s` in a pattern that we took for something else.
+        let dashed = self.at > 0 && matches!(self.text[self.at - 1], '-' | '\\');
         let word = self.name();
         if matches!(self.last(), Some(Token::Arrow)) {
             self.push(Token::Method(word), line);
@@ -233,7 +234,10 @@ impl Lexer {
         }
         let Some(open) = self.peek(ahead) else { return false };
         let in_braces = open == '}' && matches!(self.last(), Some(Token::Sign('{')));
-        let no_delimiter = matches!(open, '=' | ',' | ';' | ')') || open.is_alphanumeric() || open == '_';
+        // Behind `=~` it can be nothing else: `m,a/b,`.
+        let announced = matches!(self.last(), Some(Token::Sign('~'))) && ahead == 0;
+        let ends = matches!(open, '=' | ',' | ';' | ')') && !announced;
+        let no_delimiter = ends || open.is_alphanumeric() || open == '_';
         if in_braces || no_delimiter || (ahead > 0 && open == '#') {
             return false;
         }
