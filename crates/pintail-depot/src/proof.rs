@@ -34,7 +34,7 @@ pub struct Proof {
     pub took_ms: u64,
     /// Who had it run: `user@machine`.
     pub by: String,
-    /// What of the machine the test could not see, a sentence each.
+    /// What of the machine the test could and could not see, a sentence each.
     pub sealed: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 
 pub use rustix::process::Signal;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 use std::fs;
 use std::io;
 
@@ -25,6 +25,13 @@ pub fn identity(pid: u32) -> Option<Identity> {
         return None;
     }
     Some(Identity { pid, started: fields.get(19)?.parse().ok()? })
+}
+
+/// Whether this process's child `pid` has ended; it is still there to be waited for.
+pub fn has_ended(pid: u32) -> bool {
+    let Some(pid) = Pid::from_raw(pid as i32) else { return false };
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(Some(_)))
 }
 
 /// Sends `signal` to the process group that `leader` leads. Nobody there is fine.

@@ -73,6 +73,7 @@ pub struct Program {
     environment: Option<BTreeMap<String, String>>,
     bound: Option<Duration>,
     ours: bool,
+    leaves_nothing: bool,
 }
 
 impl Program {
@@ -84,6 +85,7 @@ impl Program {
             environment: None,
             bound: None,
             ours: false,
+            leaves_nothing: false,
         }
     }
 
@@ -113,6 +115,12 @@ impl Program {
     /// Stopped when it runs longer than `bound`.
     pub fn within(mut self, bound: Duration) -> Self {
         self.bound = Some(bound);
+        self
+    }
+
+    /// With all that it leaves running in its group killed when it ends: only for [`Program::run`] and what uses it.
+    pub fn leaving_nothing(mut self) -> Self {
+        self.leaves_nothing = true;
         self
     }
 
@@ -174,6 +182,10 @@ impl Program {
                     Err(RecvTimeoutError::Disconnected) => silent = true,
                     Err(RecvTimeoutError::Timeout) => {}
                 }
+            }
+            // Before it is waited for: its number, and so its group's, can't be another's yet.
+            if self.leaves_nothing && process::has_ended(child.id()) {
+                process::signal_group(child.id(), Signal::KILL)?;
             }
             if let Some(status) = child.try_wait()? {
                 return Ok(how(status));
@@ -350,6 +362,19 @@ mod tests {
         let started = Instant::now();
         assert_eq!(run("sleep 60 & exit 0", Duration::from_secs(30)).0, Ended::Code(0));
         assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_it_leaves_running_ends_with_it() {
+        let mut said = String::new();
+        let program = Program::shell("sleep 60 & echo $!").leaving_nothing();
+        let ended = program.run(&mut |_, bytes| said.push_str(&String::from_utf8_lossy(bytes)), &|| true);
+        assert_eq!(ended.unwrap(), Ended::Code(0));
+        let until = Instant::now() + LAST_WORDS;
+        while process::identity(said.trim().parse().unwrap()).is_some() {
+            assert!(Instant::now() < until, "{said} still runs");
+            thread::sleep(GLANCE);
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ const SUBMODULE_MODE: &[u8] = b"160000 ";
 /// Bytes of one file that is read out of a commit: those that say something of a release are far smaller.
 const FILE_MAX: usize = 4 << 20;
 
+/// Bytes of a list of files that are read: a million names.
+const FILES_MAX: usize = 64 << 20;
+
 fn git(folder: &Path) -> Program {
     Program::new("git").args(["-C"]).args([folder])
 }
@@ -150,6 +153,16 @@ pub fn status(folder: &Path) -> io::Result<Vec<String>> {
     let told =
         git(folder).args(["status", "--porcelain", "--untracked-files=all", "--", "."]).output(ANSWER_MAX)?;
     Ok(String::from_utf8_lossy(&told).lines().map(str::to_owned).collect())
+}
+
+/// Every tracked file below `folder`, relative to it. What is no text is left out.
+///
+/// # Errors
+/// `folder` is in no repository.
+pub fn files(folder: &Path) -> io::Result<Vec<String>> {
+    let answer = git(folder).args(["ls-files", "-z", "--cached"]).output(FILES_MAX)?;
+    let paths = answer.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    Ok(paths.filter_map(|path| Some(std::str::from_utf8(path).ok()?.to_owned())).collect())
 }
 
 /// A commit's summary lines between `from` (not included) and `to`, newest first, at most `count`.

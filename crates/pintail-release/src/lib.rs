@@ -20,6 +20,12 @@ pub mod include;
 
 pub mod steps;
 
+pub mod installed;
+
+pub mod used;
+
+pub mod sealed;
+
 pub mod prove;
 
 pub mod build;

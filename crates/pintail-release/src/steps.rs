@@ -83,7 +83,9 @@ pub fn run(
 fn environment(setting: &Setting<'_>) -> Result<BTreeMap<String, String>, String> {
     let Setting { folder, config, version, commit, .. } = setting;
     let told = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
-    let mut environment: BTreeMap<String, String> = INHERITED.iter().filter_map(|name| told(name)).collect();
+    let named = config.build.env.iter().map(String::as_str);
+    let mut environment: BTreeMap<String, String> =
+        INHERITED.iter().copied().chain(named).filter_map(told).collect();
     let committed_s = git::committed_s(folder, commit).map_err(|error| error.to_string())?;
     let ours = [
         ("LC_ALL", "C.UTF-8".to_owned()),

@@ -23,7 +23,7 @@ places! {
     VERSION "[version]" ["files"];
     VERSION_FILE "version.files" ["path", "pattern"];
     DEPOT "[depot]" ["path"];
-    BUILD "[build]" ["exclude", "steps", "test", "include"];
+    BUILD "[build]" ["exclude", "steps", "test", "test_within", "env", "include"];
     INCLUDE "[[build.include]]" ["name", "version", "into"];
     RELEASE "[release]" ["branch", "stage", "tag"];
     TARGET "[targets.NAME]" [

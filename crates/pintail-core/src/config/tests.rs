@@ -105,6 +105,7 @@ fn what_a_key_can_be() {
     let cases: &[(&str, &str)] = &[
         ("a key of the top", "targets = 3"),
         ("sections of the wrong type", "[processes]\nweb = 3\n[build]\nsteps = [[\"a\"]]"),
+        ("an environment that would let all in", "[build]\nenv = [\"PERL5LIB\", \"HOME\", \"A B\"]"),
         ("an unknown table in a known one", "[processes.web.helth]\npath = \"/\""),
         ("a target of the wrong type", "[targets]\nprod = \"local\""),
         ("hosts as a string", "[targets.prod]\nhosts = \"local\""),

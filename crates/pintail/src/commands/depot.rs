@@ -8,7 +8,7 @@ use crate::screen::{self, bytes, moment};
 use pintail_core::manifest::{EntryKind, Manifest};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
-use pintail_depot::{Card, Naming, Published, name_and_version};
+use pintail_depot::{Card, Naming, Proof, Published, name_and_version};
 use pintail_os::clock;
 use serde::Serialize;
 use std::path::Path;
@@ -27,6 +27,7 @@ struct Listed<'a> {
 struct Shown<'a> {
     format: u32,
     artifact: &'a Card,
+    proof: Option<&'a Proof>,
     manifest: &'a Manifest,
 }
 
@@ -126,8 +127,12 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
     let shown = project.depot().show(&project.config.name, version);
     let (card, manifest) = shown
         .map_err(|error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error))?;
+    let proof = project.depot().proof(&card);
+    let proof = proof
+        .map_err(|error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error))?;
     if json {
-        screen::print_document(&Shown { format: FORMAT, artifact: &card, manifest: &manifest });
+        let proof = proof.as_ref();
+        screen::print_document(&Shown { format: FORMAT, artifact: &card, proof, manifest: &manifest });
         return Ok(Exit::Done);
     }
     screen::print(&format!("{} {}  digest {}", card.name, card.version, card.digest));
@@ -142,6 +147,10 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
         bytes(card.packed_bytes),
         bytes(card.tree_bytes)
     ));
+    screen::print(&proof.as_ref().map_or("not proven".to_owned(), proven));
+    for sealed in proof.iter().flat_map(|proof| &proof.sealed) {
+        screen::print(&format!("  {sealed}"));
+    }
     for entry in manifest.entries() {
         let what = match &entry.kind {
             EntryKind::Symlink { target } => format!("-> {target}"),
@@ -151,6 +160,10 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
         screen::print(&format!("  {:04o}  {:>8}  {}", entry.mode(), what, entry.path));
     }
     Ok(Exit::Done)
+}
+
+fn proven(proof: &Proof) -> String {
+    format!("proven by `{}`  {}  by {}", proof.command, moment(proof.began_ms), proof.by)
 }
 
 fn verify(project: &Project, version: Option<&str>) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! `doctor`: what stands in the way, here and on a target's hosts.
 
+use super::modules;
 use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::project::{Place, Project};
@@ -138,7 +139,9 @@ fn here(project: &Project) -> Vec<Finding> {
         ),
         Err(error) => finding("depot", true, &error.to_string(), None),
     };
-    vec![git, depot]
+    let mut findings = vec![git, depot];
+    findings.extend(modules::findings(&project.folder));
+    findings
 }
 
 fn finding(what: &str, bad: bool, how: &str, hint: Option<&str>) -> Finding {

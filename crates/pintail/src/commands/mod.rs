@@ -5,6 +5,7 @@ mod promotion;
 
 mod distance;
 
+mod modules;
 mod notes_screen;
 mod plan_screen;
 

@@ -1,0 +1,288 @@
+//! What a project's sources use and its files do not declare. Knows all the languages; does not know how it is told.
+
+use super::declared::{Need, Phase, node, perl, python};
+use super::machine::{self, Comes};
+use super::sources::{is_for_browsers, is_test, language, own_names};
+use super::{Language, Scanned, is_vendored};
+use pintail_os::files;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Bytes of a source that are read: what is longer was written by a program.
+const SOURCE_MAX: u64 = 2 << 20;
+/// Python's distributions whose module has another name, as far as many use them: only for where they are not installed.
+const OTHERWISE_NAMED: [(&str, &str); 14] = [
+    ("yaml", "pyyaml"),
+    ("PIL", "pillow"),
+    ("bs4", "beautifulsoup4"),
+    ("cv2", "opencv-python"),
+    ("dateutil", "python-dateutil"),
+    ("dotenv", "python-dotenv"),
+    ("jwt", "pyjwt"),
+    ("sklearn", "scikit-learn"),
+    ("psycopg2", "psycopg2-binary"),
+    ("MySQLdb", "mysqlclient"),
+    ("OpenSSL", "pyopenssl"),
+    ("rest_framework", "djangorestframework"),
+    ("attr", "attrs"),
+    ("git", "gitpython"),
+];
+
+/// The same for Perl: a module, and one that its distribution is declared by.
+const BROUGHT_WITH: [(&str, &str); 6] = [
+    ("Class::MOP", "Moose"),
+    ("DDP", "Data::Printer"),
+    ("HTTP::Headers", "HTTP::Message"),
+    ("HTTP::Request", "HTTP::Message"),
+    ("HTTP::Response", "HTTP::Message"),
+    ("LWP::UserAgent", "LWP"),
+];
+
+/// Why a module that is used is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// Nothing declares it.
+    Nowhere,
+    /// Only tests or developers are said to need it, and others use it.
+    ForTestsOnly,
+    /// Nothing declares it, but it comes with this, which something declared depends on.
+    Through(String),
+    /// It isn't here, and by its name could be part of this, which is declared.
+    PerhapsOf(String),
+    /// Nothing declares it, and every place that uses it goes on without.
+    Optional,
+}
+
+/// A module that is used and not declared as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undeclared {
+    /// Its language.
+    pub language: Language,
+    /// Its name.
+    pub module: String,
+    /// Why it is told.
+    pub why: Why,
+    /// Every file that uses it, with its first line that does.
+    pub places: Vec<(String, usize)>,
+}
+
+/// What was found in one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Which.
+    pub language: Language,
+    /// How many modules its sources use that are neither the language's own nor the project's.
+    pub used: usize,
+    /// Those that are not declared as they should be.
+    pub undeclared: Vec<Undeclared>,
+    /// Why nothing can be told, if so.
+    pub untold: Option<String>,
+}
+
+/// Reads the sources among `paths`, files below `folder`; a report for each language that has some.
+pub fn undeclared(folder: &Path, paths: &[String]) -> Vec<Report> {
+    let read = |path: &str| {
+        let bytes = files::read_bounded(&folder.join(path), SOURCE_MAX).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let mut uses: BTreeMap<Language, Uses> = BTreeMap::new();
+    for path in paths.iter().filter(|path| !is_vendored(path)) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        // What has an extension that no source has isn't read; installers have needs of their own.
+        if matches!(name, "Makefile.PL" | "Build.PL") || (name.contains('.') && language(path, "").is_none())
+        {
+            continue;
+        }
+        let Some(text) = read(path) else { continue };
+        if language(path, &text) == Some(Language::Node) && is_for_browsers(path) {
+            continue;
+        }
+        if let Some(language) = language(path, &text) {
+            uses.entry(language).or_default().add(language, path, &text);
+        }
+    }
+    let declared = |language| declared(language, paths, &read);
+    let reports = uses.into_iter().filter_map(|(language, uses)| match language {
+        Language::Perl => Some(perl_report(uses, &declared(language))),
+        Language::Python => Some(python_report(uses, &declared(language))),
+        // Without a package it is for browsers.
+        Language::Node => {
+            let is_package = |path: &String| path == "package.json" || path.ends_with("/package.json");
+            paths.iter().any(is_package).then(|| node_report(uses, &declared(language)))
+        }
+    });
+    reports.collect()
+}
+
+/// The needs of every file that declares for `language`: at the top; for Node also below it.
+fn declared(language: Language, paths: &[String], read: &dyn Fn(&str) -> Option<String>) -> Needs {
+    let mut needs = Vec::new();
+    for path in paths.iter().filter(|path| !is_vendored(path)) {
+        let at_top = |files: &[(&str, super::declared::Reading)]| {
+            files.iter().find(|(file, _)| file == path).map(|(_, reading)| *reading)
+        };
+        let found = match language {
+            Language::Perl => at_top(&perl::FILES).and_then(|reading| Some(reading(&read(path)?))),
+            Language::Python => match python::requirements_phase(path) {
+                Some(phase) => read(path).map(|text| {
+                    let needs = python::requirements(&text).into_iter();
+                    needs.map(|need| Need { phase: need.phase.max(phase), ..need }).collect()
+                }),
+                None => at_top(&python::FILES).and_then(|reading| Some(reading(&read(path)?))),
+            },
+            Language::Node => (path == "package.json" || path.ends_with("/package.json"))
+                .then(|| node::package_json(&read(path).unwrap_or_default())),
+        };
+        needs.extend(found.unwrap_or_default());
+    }
+    Needs::of(needs)
+}
+
+/// What is declared, by name, with the first phase that it is needed in.
+#[derive(Debug, Default)]
+struct Needs(BTreeMap<String, Phase>);
+
+impl Needs {
+    fn of(needs: Vec<Need>) -> Needs {
+        let mut by_name: BTreeMap<String, Phase> = BTreeMap::new();
+        for need in needs {
+            let phase = by_name.entry(need.name).or_insert(need.phase);
+            *phase = need.phase.min(*phase);
+        }
+        Needs(by_name)
+    }
+
+    /// Why `one` is told when it is declared under one of `names`; `None`: it is not declared under any.
+    fn judge<'a>(&self, one: &One, names: impl IntoIterator<Item = &'a str>) -> Option<Option<Why>> {
+        let phase = names.into_iter().filter_map(|name| self.0.get(name)).min()?;
+        Some((*phase != Phase::Run && one.runs).then_some(Why::ForTestsOnly))
+    }
+}
+
+/// Every module that sources of one language use.
+#[derive(Debug, Default)]
+struct Uses {
+    modules: BTreeMap<String, One>,
+    own: BTreeSet<String>,
+}
+
+/// One module, as it is used.
+#[derive(Debug, Default)]
+struct One {
+    places: Vec<(String, usize)>,
+    /// Whether one of the places is no test.
+    runs: bool,
+    /// Whether one of the places can't do without.
+    hard: bool,
+}
+
+impl Uses {
+    fn add(&mut self, language: Language, path: &str, text: &str) {
+        let Scanned { used, own } = match language {
+            Language::Perl => super::perl::scan(text),
+            Language::Python => super::python::scan(text),
+            Language::Node => super::node::scan(text),
+        };
+        self.own.extend(own);
+        self.own.extend(own_names(language, path));
+        for used in used {
+            let one = self.modules.entry(used.module).or_default();
+            // Sorted by lines: the first stands for the file.
+            if one.places.last().is_none_or(|(last, _)| last != path) {
+                one.places.push((path.to_owned(), used.line));
+            }
+            one.runs |= !is_test(path);
+            one.hard |= !used.soft;
+        }
+    }
+
+    /// Leaves only what comes from elsewhere.
+    fn not_own(mut self, own: &BTreeSet<String>) -> BTreeMap<String, One> {
+        self.modules.retain(|module, _| !own.contains(module) && !self.own.contains(module));
+        self.modules
+    }
+}
+
+fn untold(language: Language, why: &str) -> Report {
+    Report { language, used: 0, undeclared: Vec::new(), untold: Some(why.to_owned()) }
+}
+
+fn report(
+    language: Language,
+    modules: BTreeMap<String, One>,
+    why: impl Fn(&str, &One) -> Option<Why>,
+) -> Report {
+    let used = modules.len();
+    let told = |(module, one): (String, One)| {
+        let why = match why(&module, &one)? {
+            Why::Nowhere if !one.hard => Why::Optional,
+            why => why,
+        };
+        Some(Undeclared { language, module, why, places: one.places })
+    };
+    let mut undeclared: Vec<Undeclared> = modules.into_iter().filter_map(told).collect();
+    undeclared.sort_by(|a, b| (&a.why, &a.module).cmp(&(&b.why, &b.module)));
+    Report { language, used, undeclared, untold: None }
+}
+
+fn perl_report(uses: Uses, needs: &Needs) -> Report {
+    let Some(machine) = machine::perl_here() else {
+        return untold(
+            Language::Perl,
+            "`perl` with Module::CoreList is not here: which modules are its own can't be told",
+        );
+    };
+    let modules = uses.not_own(&machine.own);
+    let by_name = |module: &str| needs.0.contains_key(module);
+    let unknown: BTreeSet<String> = modules.keys().filter(|module| !by_name(module)).cloned().collect();
+    let comes = machine.perl_comes(&unknown, &needs.0.keys().cloned().collect());
+    report(Language::Perl, modules, |module, one| {
+        if let Some(why) = needs.judge(one, [module]) {
+            return why;
+        }
+        match &comes[module] {
+            Comes::Declared => None,
+            Comes::Through(package) => Some(Why::Through(package.clone())),
+            Comes::Otherwise => Some(Why::Nowhere),
+            Comes::NotHere => Some(match perhaps_of(module, needs) {
+                Some(declared) => Why::PerhapsOf(declared.to_owned()),
+                None => Why::Nowhere,
+            }),
+        }
+    })
+}
+
+/// The declared module whose distribution `module` could be in, by its name alone.
+fn perhaps_of<'a>(module: &str, needs: &'a Needs) -> Option<&'a str> {
+    let brought = BROUGHT_WITH.iter().find(|(brought, _)| *brought == module);
+    if let Some((_, with)) = brought.filter(|(_, with)| needs.0.contains_key(*with)) {
+        return Some(with);
+    }
+    needs.0.keys().map(String::as_str).find(|declared| {
+        let stem = declared.strip_suffix("::Runtime").unwrap_or(declared);
+        module == stem || module.strip_prefix(stem).is_some_and(|rest| rest.starts_with("::"))
+    })
+}
+
+fn python_report(uses: Uses, needs: &Needs) -> Report {
+    let Some(machine) = machine::python_here() else {
+        return untold(
+            Language::Python,
+            "`python3`, 3.10 or newer, is not here: which modules are its own can't be told",
+        );
+    };
+    report(Language::Python, uses.not_own(&machine.own), |module, one| {
+        let mut names = machine.python_brings(module);
+        names.insert(python::normal(module));
+        names.extend(
+            OTHERWISE_NAMED.iter().filter(|(name, _)| *name == module).map(|(_, name)| (*name).to_owned()),
+        );
+        needs.judge(one, names.iter().map(String::as_str)).unwrap_or(Some(Why::Nowhere))
+    })
+}
+
+fn node_report(uses: Uses, needs: &Needs) -> Report {
+    report(Language::Node, uses.not_own(&BTreeSet::new()), |module, one| {
+        needs.judge(one, [module]).unwrap_or(Some(Why::Nowhere))
+    })
+}

@@ -1,0 +1,134 @@
+//! What a test finds around it, and how it ends.
+
+use super::*;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// What a test printed between two marks, as the operator saw it.
+#[track_caller]
+fn printed(ran: &Ran) -> Vec<&str> {
+    ran.expect(0);
+    let (_, behind) = ran.err.split_once("<<\n").unwrap_or_else(|| panic!("{}", ran.all()));
+    behind.split_once(">>").unwrap().0.lines().collect()
+}
+
+#[test]
+fn nothing_of_the_operators_environment_is_handed_on_unless_it_is_declared() {
+    let stage = project("test = \"echo '<<'; env; echo '>>'\"\nenv = [\"WANTED\", \"NOT_SET\"]", &[]);
+    let built = build_with(
+        &stage,
+        "1.0",
+        &[
+            ("SECRET", "hunter2"),
+            ("WANTED", "yes"),
+            ("PERL5LIB", "/lib"),
+            ("NODE_PATH", "/lib"),
+            ("LANG", "de_DE.UTF-8"),
+        ],
+    );
+    let names: BTreeSet<&str> = printed(&built).iter().map(|line| line.split_once('=').unwrap().0).collect();
+    // The shell itself sets `PWD`.
+    assert_eq!(names, BTreeSet::from(["HOME", "LC_ALL", "PATH", "PWD", "TZ", "WANTED"]));
+    assert!(built.err.contains("WANTED=yes\n") && !built.all().contains("hunter2"), "{}", built.all());
+    let told = sealed(&stage, "1.0");
+    assert_eq!(told[0], "environment: of the operator's only WANTED");
+    assert_eq!(told.last().unwrap(), "not sealed: the network, and files that are named by an absolute path");
+}
+
+#[test]
+fn a_name_that_is_declared_and_not_set_is_told_when_the_test_fails() {
+    let stage = project("test = \"test -n \\\"$NOT_SET\\\"\"\nenv = [\"NOT_SET\"]", &[]);
+    let failed = build(&stage, "1.0");
+    let error = refused(&stage, "1.0", &failed);
+    assert!(error.ends_with("hint: not set here, though `build.env` hands it on: NOT_SET"), "{error}");
+    build_with(&stage, "1.0", &[("NOT_SET", "now it is")]).expect(0);
+}
+
+#[test]
+fn it_runs_in_the_unpacked_artifact_with_an_empty_home_and_nothing_open() {
+    let test = "echo '<<'; umask; ls -A; ls -A $HOME; cat; ls /proc/self/fd | grep -v ..; echo '>>'";
+    let stage = project(&format!("test = \"{test}\""), &[("a.txt", "a"), ("bin/b", "b")]);
+    write(&stage.project.join("untracked"), "not in the commit");
+    // A script that holds a lock while it builds, as those of cron do.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "umask 077; exec 9>lock 5<&0; exec \"$0\" build --version 1.0", common::PINTAIL]);
+    command.current_dir(&stage.project);
+    // `ls` itself opens the folder that it lists, as 3.
+    assert_eq!(
+        printed(&common::ran(command)),
+        ["0022", ".gitignore", ".pintail", "a.txt", "bin", "pintail.toml", "0", "1", "2", "3"]
+    );
+}
+
+#[test]
+fn a_test_that_hangs_is_ended_with_all_that_it_started() {
+    let stage = project(
+        "test = \"echo one; (sleep 1000; echo never) & echo child $!; wait\"\ntest_within = \"3s\"",
+        &[],
+    );
+    let began = Instant::now();
+    let failed = build(&stage, "1.0");
+    assert!(began.elapsed() < Duration::from_secs(30));
+    let error = refused(&stage, "1.0", &failed);
+    assert!(error.contains("ran longer than 3 s and was stopped\n  test: one\n  test: child "), "{error}");
+    assert!(
+        error.contains("hint: it was ended with all that it had started; `build.test_within` says"),
+        "{error}"
+    );
+    let child = error.lines().find_map(|line| line.trim().strip_prefix("test: child ")).unwrap();
+    assert!(!apps::is_alive(child.parse().unwrap()), "{child}");
+}
+
+#[test]
+fn a_build_that_is_ended_ends_its_test() {
+    let stage = Stage::with(|root| apps::config(root, "", ""));
+    let mark = stage.room().join("mark");
+    let test = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", mark.display());
+    stage.set_config(&apps::config(&stage.root, "", &format!("[build]\ntest = \"{test}\"\n")));
+    git(&stage.project, &["init", "--quiet"]);
+    commit(&stage);
+    let building = stage.start(&["build", "--version", "1.0"]);
+    common::wait_for("the test runs", Duration::from_secs(20), || mark.exists());
+    common::signal(building.id(), "TERM");
+    let ended = common::finish(building);
+    assert!(refused(&stage, "1.0", &ended).contains("wait` was stopped"), "{}", ended.all());
+    let child = std::fs::read_to_string(&mark).unwrap();
+    assert!(!apps::is_alive(child.trim().parse().unwrap()), "{child}");
+}
+
+#[test]
+fn what_a_test_leaves_running_ends_with_it() {
+    let stage = project("test = \"sleep 1000 & echo '<<'; echo $!; echo '>>'\"", &[]);
+    let built = build(&stage, "1.0");
+    assert!(!apps::is_alive(printed(&built)[0].parse().unwrap()), "{}", built.all());
+}
+
+#[test]
+fn the_proof_is_shown_and_its_form_is_kept() {
+    let stage = project("test = \"test -s a.txt\"", &[("a.txt", "a")]);
+    build(&stage, "1.0").expect(0);
+    let path = stage.project.join(".pintail/depot/artifacts/hello-1.0.proof.json");
+    let json = std::fs::read_to_string(path).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let digest = value["digest"].as_str().unwrap();
+    let plain = |text: &str| stage.plain(&text.replace(digest, "DIGEST").replace(&digest[..8], "SHORT"));
+    let mut proof = plain(&json);
+    for key in ["began_ms", "took_ms"] {
+        let number = value[key].to_string();
+        proof = proof.replace(&format!("\"{key}\": {number}"), &format!("\"{key}\": MS"));
+    }
+    insta::assert_snapshot!("proof", proof);
+    let shown = stage.run(&["depot", "show", "1.0"]);
+    let line = |line: &str| {
+        line.starts_with("proven by") || line.starts_with("  environment") || line.starts_with("  not sealed")
+    };
+    let told: Vec<&str> = shown.expect(0).out.lines().filter(|l| line(l)).collect();
+    assert!(told[0].starts_with("proven by `test -s a.txt`  ") && told[0].contains("by tester@"), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(stage.run(&["depot", "show", "1.0", "--json"]).expect(0).json()["proof"], value);
+    // Without a test there is nothing to prove, and that is said too.
+    let stage = project("", &[]);
+    build(&stage, "1.0").expect(0);
+    assert!(stage.run(&["depot", "show", "1.0"]).expect(0).out.contains("\nnot proven\n"));
+    assert!(stage.run(&["depot", "show", "1.0", "--json"]).expect(0).json()["proof"].is_null());
+}
