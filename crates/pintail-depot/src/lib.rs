@@ -2,8 +2,9 @@
 //! again, and how artifacts are published whole or not at all; does not know hosts, git or what time it is.
 //!
 //! The rooms, in the order in which they use each other: bytes in (`limits`, `decompress`, `tarball`), a tree out
-//! (`archive`, `held`, `unpack`), one tree of another (`patch`), a tree in (`pack`), both (`import`), and where they are kept (`card`, `depot`). The format
-//! is `docs/formats/artifact.md`.
+//! (`archive`, `held`, `unpack`), one tree of another (`patch`), a tree in (`pack`), both (`import`), and where they are kept
+//! (`card`, `proof`, `signing`, `depot`), also on another machine (`remote`, `served`). The format is
+//! `docs/formats/artifact.md`.
 
 mod shown;
 
@@ -37,7 +38,13 @@ pub mod card;
 
 pub mod proof;
 
+pub mod signing;
+
+pub mod remote;
+
 pub mod depot;
+
+pub mod served;
 
 pub use archive::{ArtifactReader, Form};
 pub use card::Card;
@@ -48,5 +55,6 @@ pub use limits::Limits;
 pub use pack::{PackError, pack};
 pub use patch::PatchError;
 pub use proof::Proof;
+pub use remote::{Remote, Wire};
 pub use tarball::ArchiveError;
 pub use unpack::{UnpackError, unpack, verify};

@@ -131,6 +131,7 @@ pub fn plan(desired: Desired<'_>, hosts: &[Host]) -> Result<Plan, Trouble> {
         format: plan::FORMAT,
         app: desired.config.name.clone(),
         target: desired.target.name.clone(),
+        signed: None,
         hosts: hosts.iter().zip(plans).map(part).collect(),
     })
 }

@@ -5,6 +5,7 @@ use crate::prove::{Proving, prove};
 use pintail_core::config::Config;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
+use pintail_depot::signing::PASSWORD_VARIABLE;
 use pintail_depot::{Card, Depot, Published};
 use pintail_os::program::{Program, Stream};
 use std::path::Path;
@@ -80,6 +81,7 @@ pub fn make(
     for step in &config.build.steps {
         let ended = Program::shell(step)
             .in_folder(&tree)
+            .without(PASSWORD_VARIABLE)
             .within(STEP_WITHIN)
             .run(heard, wanted)
             .map_err(|error| fail(&error))?;

@@ -143,6 +143,17 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
+/// Asks for something that nobody should see. `None` when nobody is there to ask.
+pub(crate) fn ask_unseen(question: &str) -> Option<String> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    pintail_os::terminal::unseen(|| {
+        let _ = write!(std::io::stderr().lock(), "{question}: ");
+    })
+    .ok()
+}
+
 /// Bytes for people: `512 B`, `1.5 KB`, `12 MB` (powers of 1000).
 pub(crate) fn bytes(count: u64) -> String {
     pintail_core::plan::bytes_told(count)

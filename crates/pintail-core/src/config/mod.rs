@@ -23,7 +23,7 @@ mod walk;
 mod wave;
 
 pub use build::{Build, Include, VersionRange};
-pub use depot::DepotPlace;
+pub use depot::{DepotPath, DepotPlace};
 pub use health::{ExpectedStatus, Health, VersionProbe};
 pub(crate) use host::KEPT as KEPT_NAMES;
 pub use host::{HostSettings, PrepareCommand, Publish, Supervisor};
@@ -36,7 +36,7 @@ pub use schema::{BackupWhen, DatabaseUrl, DeclaredSchema, Engine, SchemaSettings
 pub use site::{
     Alias, ErrorPage, MaintenancePages, Page, RedirectTo, Rewrite, Serve, Site, SiteAnswer, Tls, Try,
 };
-pub use target::{HostAddress, LostOperator, Target};
+pub use target::{HostAddress, LostOperator, SignedBy, Target};
 pub use version_files::{VersionFile, VersionPattern};
 pub use wave::{Wave, WaveSize};
 

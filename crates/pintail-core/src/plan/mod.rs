@@ -251,8 +251,20 @@ pub struct Plan {
     pub app: AppName,
     /// The target.
     pub target: String,
+    /// The signature that the target wants, checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
     /// Each host in the target's order.
     pub hosts: Vec<HostPart>,
+}
+
+/// A signature that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The id of the key that made it.
+    pub by: String,
+    /// What the signer said of the file: the trusted comment.
+    pub comment: String,
 }
 
 /// One host's part of a [`Plan`].

@@ -9,4 +9,6 @@ mod fuzz;
 mod golden;
 mod patch;
 mod publish;
+mod remote;
 mod round_trip;
+mod signing;

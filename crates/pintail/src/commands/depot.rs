@@ -1,5 +1,10 @@
 //! `depot`: the artifacts.
 
+mod prune;
+mod signatures;
+
+use self::signatures::Signature;
+use super::signed::{self, Standing};
 use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::project::{Place, Project, typed};
@@ -26,6 +31,7 @@ struct Listed<'a> {
 struct Shown<'a> {
     format: u32,
     artifact: &'a Card,
+    signature: Option<Signature>,
     manifest: &'a Manifest,
 }
 
@@ -36,22 +42,27 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
         args::Depot::Show { version, json } => show(&project, &typed("version", version)?, *json),
         args::Depot::Add { file, version, .. } => {
             let version = version.as_deref().map(|version| typed("version", version)).transpose()?;
+            let key = signed::secret_key(&project)?;
             let published = add(&project, file, version)?;
             let card = published.card();
+            let signed = key.map(|key| signed::sign(&project, &card.version, &key)).transpose()?;
             let told = match &published {
                 Published::Added(_) => "is in the depot",
                 Published::AlreadyThere(_) => "was in the depot already, the same bytes",
             };
             screen::print(&format!(
-                "{} {} {told}: {} files, digest {}",
+                "{} {} {told}: {} files, digest {}{}",
                 card.name,
                 card.version,
                 card.files,
-                card.digest.short()
+                card.digest.short(),
+                signed.map(|by| format!(", signed by {by}")).unwrap_or_default()
             ));
             Ok(Exit::Done)
         }
         args::Depot::Verify { version } => verify(&project, version.as_deref()),
+        args::Depot::Sign { version, .. } => signatures::sign(&project, &typed("version", version)?),
+        args::Depot::Prune { keep, yes, json } => prune::run(&project, *keep, *yes, *json),
     }
 }
 
@@ -90,7 +101,7 @@ fn list(project: &Project, json: bool) -> Result<Exit, Failure> {
         return Ok(exit);
     }
     if listing.cards.is_empty() && faults.is_empty() {
-        screen::narrate(&format!("the depot `{}` is empty", depot.folder().display()));
+        screen::narrate(&format!("the depot `{}` is empty", depot.place()));
     }
     for card in &listing.cards {
         let commit = card
@@ -114,11 +125,13 @@ fn list(project: &Project, json: bool) -> Result<Exit, Failure> {
 }
 
 fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failure> {
-    let shown = project.depot().show(&project.config.name, version);
-    let (card, manifest) = shown
-        .map_err(|error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error))?;
+    let cannot = |error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error);
+    let depot = project.depot();
+    let (card, manifest) = depot.show(&project.config.name, version).map_err(cannot)?;
+    let standing = signed::standing(&depot, &card, &signed::known_keys(project)?).map_err(cannot)?;
+    let signature = Signature::of(standing);
     if json {
-        screen::print_document(&Shown { format: FORMAT, artifact: &card, manifest: &manifest });
+        screen::print_document(&Shown { format: FORMAT, artifact: &card, signature, manifest: &manifest });
         return Ok(Exit::Done);
     }
     screen::print(&format!("{} {}  digest {}", card.name, card.version, card.digest));
@@ -127,6 +140,9 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
         card.commit.as_deref().unwrap_or("unknown"),
         moment(card.added_ms)
     ));
+    if let Some(signature) = &signature {
+        screen::print(&signature.told());
+    }
     screen::print(&format!(
         "{} files, {} packed, {} unpacked",
         card.files,
@@ -146,17 +162,34 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
 
 fn verify(project: &Project, version: Option<&str>) -> Result<Exit, Failure> {
     let depot = project.depot();
+    let keys = signed::known_keys(project)?;
     let versions = match version {
         Some(version) => vec![typed("version", version)?],
         None => {
             let listing = depot.list().map_err(|error| Trouble::new("cannot look into the depot", error))?;
-            listing.cards.into_iter().map(|card| card.version).collect()
+            let own = listing.cards.into_iter().filter(|card| card.name == project.config.name);
+            own.map(|card| card.version).collect()
         }
     };
     let mut exit = Exit::Done;
     for version in versions {
-        match depot.verify(&project.config.name, &version) {
-            Ok(card) => screen::print(&format!("{version} is whole, digest {}", card.digest.short())),
+        let verified = depot
+            .verify(&project.config.name, &version)
+            .and_then(|card| signed::standing(&depot, &card, &keys).map(|standing| (card, standing)));
+        match verified {
+            Ok((card, standing)) => {
+                let signed = match standing {
+                    Standing::None if keys.is_empty() => String::new(),
+                    Standing::None => ", not signed".to_owned(),
+                    Standing::Unchecked(by) => format!(", signed by {by}, as it says"),
+                    Standing::Holds(signed) => format!(", signed by {}", signed.by),
+                    Standing::Broken(why) => {
+                        exit = Exit::Refused;
+                        format!(", but not signed: {why}")
+                    }
+                };
+                screen::print(&format!("{version} is whole, digest {}{signed}", card.digest.short()));
+            }
             Err(error) => {
                 screen::narrate(&format!("error: {version} is not whole\n  {error}"));
                 exit = Exit::Refused;

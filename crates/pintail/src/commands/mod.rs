@@ -4,6 +4,8 @@ mod plan_screen;
 
 mod watcher;
 
+mod signed;
+
 pub(crate) mod operation;
 
 pub(crate) mod build;

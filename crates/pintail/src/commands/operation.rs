@@ -1,6 +1,7 @@
 //! What `deploy`, `rollback` and those that watch have in common: ask the hosts, clear up what an earlier
 //! operation left, plan, show, do, report.
 
+use super::signed;
 use super::watcher::Watcher;
 use crate::args::How;
 use crate::exit::{Exit, Failure, told};
@@ -35,6 +36,8 @@ pub(crate) struct Order<'a> {
 /// # Errors
 /// Nothing was changed.
 pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
+    // Before any host is asked.
+    let signed = signed::required(order.project, order.target, &order.wish)?;
     let operator = order.project.operator()?;
     let mut watcher = Watcher::new(&operator, order.how.json);
     let (mut hosts, skipped) = reach(&operator, order, &mut watcher)?;
@@ -55,7 +58,7 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
     let patches = patches(order.project, &order.wish, &mut hosts);
     let desired =
         Desired { config: &order.project.config, target: order.target, wish: &order.wish, patches: &patches };
-    let plan = target::plan(desired, &hosts)?;
+    let plan = Plan { signed, ..target::plan(desired, &hosts)? };
     if plan.is_nothing() {
         watcher.nothing(&plan);
         return Ok(Exit::Done);
@@ -283,7 +286,7 @@ pub(crate) fn release(project: &Project, wanted: Option<&str>) -> Result<(Wish, 
             })?
         }
         None => depot.latest(name).map_err(|error| cannot_take(&format!("`{name}`"), &error))?.ok_or_else(|| {
-            Trouble::new(format!("there is no `{name}` to deploy"), format!("the depot `{}` is empty", depot.folder().display()))
+            Trouble::new(format!("there is no `{name}` to deploy"), format!("the depot `{}` is empty", depot.place()))
                 .hint("`pintail build --version V` makes one, or name a file: `pintail deploy TARGET NAME-1.0.tar.gz`")
         })?,
     };
