@@ -232,6 +232,11 @@ impl Remote {
     }
 }
 
+/// Whether both are of one release.
+fn is_of(one: &Card, other: &Card) -> bool {
+    (&one.name, &one.version, &one.digest) == (&other.name, &other.version, &other.digest)
+}
+
 /// The conversation, while it is somebody's.
 struct Talk<'a> {
     remote: &'a Remote,
@@ -303,7 +308,7 @@ impl Talk<'_> {
             said = brought.inspect_err(|_| self.state.wire = None)?;
         }
         match said {
-            Say::Published { added, card: there } => Ok((added, there)),
+            Say::Published { added, card: there } if is_of(&there, card) => Ok((added, there)),
             other => Err(self.remote.unexpected(&other)),
         }
     }

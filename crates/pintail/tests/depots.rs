@@ -14,6 +14,7 @@ use pintail_core::digest::Digest;
 use pintail_depot::Depot;
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -488,6 +489,29 @@ fn keys_that_can_not_be_used_are_told() {
     };
     tell(with("hunter3"));
     with("hunter2").expect(0);
+    // At a terminal it is asked for, and not shown.
+    fs::remove_file(signing.signature("1.0")).unwrap();
+    let line = format!("{PINTAIL} -C {} depot sign 1.0", stage.project.display());
+    for (typed, code) in [("hunter2\r", 0), ("hun\x03", 1)] {
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut script = script.stderr(Stdio::piped()).spawn().unwrap();
+        let mut keys = script.stdin.take().unwrap();
+        let mut out = script.stdout.take().unwrap();
+        let mut seen = String::new();
+        while !seen.contains("password of `locked.key`: ") {
+            let mut piece = [0; 100];
+            let count = out.read(&mut piece).unwrap();
+            assert!(count > 0, "{seen}");
+            seen.push_str(&String::from_utf8_lossy(&piece[..count]));
+        }
+        keys.write_all(typed.as_bytes()).unwrap();
+        out.read_to_string(&mut seen).unwrap();
+        assert_eq!(script.wait().unwrap().code(), Some(code), "{seen}");
+        assert!(!seen.contains("hun"), "{seen}");
+        drop(keys);
+    }
+    assert!(signing.signature("1.0").exists());
     insta::assert_snapshot!(told.join("\n\n"));
     assert!(!told.join("").contains("hunter"));
 }

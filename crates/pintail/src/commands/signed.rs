@@ -127,8 +127,8 @@ pub(crate) fn secret_key(project: &Project) -> Result<Option<SecretKey>, Failure
         SecretFile::Locked(locked) => locked,
     };
     let password = password(path).ok_or_else(|| {
-        let why = "it has a password, and standard input is no terminal, so nobody can be asked for it";
-        Trouble::new(what(), why).hint(format!("set `{PASSWORD_VARIABLE}`"))
+        let why = "it has a password, and nobody says it";
+        Trouble::new(what(), why).hint(format!("set `{PASSWORD_VARIABLE}`, or run this at a terminal"))
     })?;
     Ok(Some(locked.open(&password).map_err(|error| Trouble::new(what(), error))?))
 }
