@@ -100,6 +100,11 @@ impl Depot {
             .map_or_else(|| self.folder.display().to_string(), |remote| remote.place().to_owned())
     }
 
+    /// Whether it is on another machine: then its folder here is only the cache, and nothing but artifacts is in it.
+    pub fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
     /// Whether the artifact's bytes are on this machine, so that reading them takes no link.
     pub fn is_here(&self, name: &AppName, version: &Version) -> bool {
         self.artifact_path(name, version).exists()

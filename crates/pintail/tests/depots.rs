@@ -290,6 +290,29 @@ fn a_full_disk_there_is_told_and_not_kept_full() {
 }
 
 #[test]
+fn a_full_disk_here_is_told_before_a_host_is_touched() {
+    let far = Far::new();
+    let Some(small) = Small::of_mib(3) else { panic!("this test mounts a tmpfs, which only root may do") };
+    far.added("1.0", "one");
+    let ben = far.another("ben");
+    fs::create_dir(ben.join(".pintail")).unwrap();
+    std::os::unix::fs::symlink(small.path(), ben.join(".pintail/cache")).unwrap();
+    let cache =
+        || fs::read_dir(small.path()).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
+    // Room for a beginning, and not for the whole.
+    write(&small.path().join("half"), &"x".repeat(1_000_000));
+    small.fill();
+    fs::remove_file(small.path().join("half")).unwrap();
+    let full = far.run_in(&ben, &["deploy", "local", "--yes"]);
+    assert!(error(full.expect(1)).contains("No space left on device"), "{}", full.all());
+    assert_eq!(far.stage.names("."), [""; 0], "no host was touched");
+    assert_eq!(names(&cache().unwrap().join("artifacts")), [""; 0], "it is not kept full");
+    small.free();
+    far.run_in(&ben, &["deploy", "local", "--yes"]).expect(0);
+    assert_eq!(far.stage.served().as_deref(), Ok("1.0"));
+}
+
+#[test]
 fn who_is_not_there_is_told_with_what_to_do() {
     let far = Far::new();
     let ssh = far.stage.room().join("ssh");

@@ -87,7 +87,10 @@ fn path(text: &str) -> Result<DepotPath, Complaint> {
 
 fn there(text: &str, host: &str, address: String, folder: &str) -> Result<DepotPath, Complaint> {
     let folder = folder.strip_prefix("~/").unwrap_or(folder);
-    if host.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
+    // As `user:password@host` in both forms: in the short one what follows the first `:` would be a folder.
+    let in_long = host.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    let in_short = folder.split('/').next().is_some_and(|first| first.contains('@') && first.contains(':'));
+    if in_long || in_short {
         let complaint = Complaint::new("has a password in it, which ssh doesn't take");
         return Err(complaint.hint("keys are ssh's own business: `IdentityFile` in ~/.ssh/config"));
     }

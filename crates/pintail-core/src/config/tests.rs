@@ -155,6 +155,7 @@ fn what_a_key_can_be() {
         ("a depot by another way", "[depot]\npath = \"s3://bucket/depot\""),
         ("a depot that is an option", "[depot]\npath = \"-oProxyCommand=evil:/srv\""),
         ("a depot with a password", "[depot]\npath = \"ssh://ci:hunter2@db1/srv/depot\""),
+        ("a depot with a password in the short form", "[depot]\npath = \"ci:hunter2@db1:/srv/depot\""),
         ("a depot with a blank", "[depot]\npath = \"web 1:/srv\""),
         ("signed by nobody", "[targets.prod]\nhosts = [\"local\"]\nsigned_by = []"),
         (

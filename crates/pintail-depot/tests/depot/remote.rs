@@ -322,6 +322,30 @@ fn what_is_cut_on_its_way_here_goes_on() {
     assert!(cuts > 25 && saved > 10, "{cuts} cuts, {saved} gone on");
 }
 
+/// The link is cut before the answer comes: whatever became of it there, the same again ends well.
+#[test]
+fn an_answer_that_was_cut_is_asked_for_again() {
+    let (mut cuts, mut were_there) = (0, 0);
+    for after in (10..1_000).step_by(15) {
+        let room = Room::new();
+        let ada = room.near("ada");
+        room.cut_after(1, after);
+        match room.publish(&ada, "one", "1.0") {
+            Ok(_) => break,
+            Err(error) => assert!(error.to_string().contains("was cut"), "{after}: {error}"),
+        }
+        cuts += 1;
+        room.cut_after(1, NEVER);
+        let is_there = !room.far().list().unwrap().cards.is_empty();
+        let again = room.publish(&ada, "one", "1.0").unwrap();
+        assert_eq!(matches!(again, Published::AlreadyThere(_)), is_there, "{after}");
+        were_there += usize::from(is_there);
+        room.far().verify(&blog(), &parsed("1.0")).unwrap();
+        assert_eq!(room.names(&room.far()), ["blog-1.0.json", "blog-1.0.tar.zst"], "{after}");
+    }
+    assert!(cuts > 10 && were_there > 5, "{cuts} cuts, {were_there} were there");
+}
+
 /// What was begun is only a beginning: other bytes in it are found before anything is visible.
 #[test]
 fn nothing_begun_is_believed() {
