@@ -1,5 +1,5 @@
-//! The folder where artifacts are kept. Knows how one is published whole or not at all, found, listed and checked;
-//! does not know hosts, git or what time it is.
+//! Where artifacts are kept: a folder here, or one on another machine, of which a folder here is the cache. Knows how
+//! one is published whole or not at all, found, listed and checked; does not know hosts, git or what time it is.
 //!
 //! An artifact is published by the one act of linking it under its name; the card is written after that. A crash
 //! before the link leaves an invisible temporary file, which the next publishing removes; a crash after it leaves
@@ -9,9 +9,13 @@ mod error;
 mod patches;
 mod shelf;
 
+mod away;
+mod beside;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::DepotError;
 pub use patches::patch_beside;
@@ -26,7 +30,7 @@ use crate::import::{Naming, Tree, import, import_tree};
 use crate::limits::Limits;
 use crate::pack::pack;
 use crate::partial::{Partial, sweep};
-use crate::proof::{PROOF_BYTES_MAX, Proof};
+use crate::remote::Remote;
 use crate::unpack::{content, verify};
 use shelf::{Shelf, digest_of, stem};
 
@@ -36,6 +40,8 @@ use shelf::{Shelf, digest_of, stem};
 pub struct Depot {
     folder: PathBuf,
     shelf: Shelf,
+    /// Where the artifacts really are, if not in `folder`: that is the cache then.
+    away: Option<Arc<Remote>>,
 }
 
 /// How publishing ended.
@@ -69,7 +75,13 @@ impl Depot {
     /// The depot in `folder`, with the default [`Limits`].
     pub fn new(folder: impl Into<PathBuf>) -> Depot {
         let folder = folder.into();
-        Depot { shelf: Shelf::new(&folder, Limits::default()), folder }
+        Depot { shelf: Shelf::new(&folder, Limits::default()), folder, away: None }
+    }
+
+    /// The depot on another machine; what is brought from there or made here is kept in the folder `cache`, and is
+    /// nothing but a copy of what is there.
+    pub fn away(remote: Remote, cache: impl Into<PathBuf>) -> Depot {
+        Depot { away: Some(Arc::new(remote)), ..Depot::new(cache) }
     }
 
     /// The same depot, reading artifacts within other limits.
@@ -77,9 +89,26 @@ impl Depot {
         Depot { shelf: Shelf::new(&self.folder, limits), ..self }
     }
 
-    /// Its folder.
+    /// Its folder on this machine: of a depot on another one, the cache.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What it is called: its folder, or how the other machine is reached.
+    pub fn place(&self) -> String {
+        self.away
+            .as_ref()
+            .map_or_else(|| self.folder.display().to_string(), |remote| remote.place().to_owned())
+    }
+
+    /// Whether it is on another machine: then its folder here is only the cache, and nothing but artifacts is in it.
+    pub fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
+    /// Whether the artifact's bytes are on this machine, so that reading them takes no link.
+    pub fn is_here(&self, name: &AppName, version: &Version) -> bool {
+        self.artifact_path(name, version).exists()
     }
 
     /// Packs the folder `tree` (see [`pack`]) and publishes it. `added_ms` is the present, in milliseconds since 1970.
@@ -112,43 +141,6 @@ impl Depot {
         })
     }
 
-    /// Publishes the artifact of another depot, byte for byte, with its proof. `added_ms` is the present, in
-    /// milliseconds since 1970.
-    pub fn take_over(
-        &self,
-        from: &Depot,
-        name: &AppName,
-        version: &Version,
-        added_ms: u64,
-    ) -> Result<Published, DepotError> {
-        let (_, manifest) = from.show(name, version)?;
-        let (card, mut file) = from.open(name, version)?;
-        let published = self.publish(added_ms, |out, _| {
-            let path = from.artifact_path(name, version);
-            io::copy(&mut file, out).map_err(|source| DepotError::Read { path, source })?;
-            Ok(manifest)
-        })?;
-        if let Some(proof) = from.proof(&card)? {
-            self.write_proof(&proof)?;
-        }
-        Ok(published)
-    }
-
-    /// The proof of `card`'s artifact, if there is one of that very release.
-    pub fn proof(&self, card: &Card) -> Result<Option<Proof>, DepotError> {
-        let path = self.shelf.proof_path(&stem(&card.name, &card.version));
-        match pintail_os::files::read_bounded(&path, PROOF_BYTES_MAX) {
-            Ok(json) => Ok(Proof::read(&json).filter(|proof| proof.digest == card.digest)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(DepotError::Read { path, source }),
-        }
-    }
-
-    /// Puts `proof` beside its artifact, in place of an earlier one.
-    pub fn write_proof(&self, proof: &Proof) -> Result<(), DepotError> {
-        self.shelf.write_beside(self.shelf.proof_path(&stem(&proof.name, &proof.version)), &proof.to_json())
-    }
-
     /// Publishes what `write` writes. The same release again is fine; another release under the same name and
     /// version is refused, because a published version never changes. `write` is also given a folder for scratch.
     fn publish(
@@ -162,9 +154,18 @@ impl Depot {
         sweep(&folder).map_err(failed)?;
         let mut partial = Partial::create(&folder).map_err(failed)?;
         let manifest = write(&mut partial, &folder)?;
-        let path = self.artifact_path(manifest.name(), manifest.version());
         let card = Card::new(&manifest, partial.written(), added_ms);
-        self.remove_orphaned_card(&card, &path).map_err(failed)?;
+        match &self.away {
+            Some(remote) => self.send(remote, card, partial),
+            None => self.link(card, partial),
+        }
+    }
+
+    /// Makes what was written visible, whole, unless that version is there.
+    pub(crate) fn link(&self, card: Card, partial: Partial) -> Result<Published, DepotError> {
+        let path = self.artifact_path(&card.name, &card.version);
+        self.remove_orphans(&card, &path)
+            .map_err(|source| DepotError::Write { path: path.clone(), source })?;
         let is_new = partial.publish_new(&path).map_err(|source| DepotError::Write { path, source })?;
         if !is_new {
             return self.compare_with_there(card);
@@ -174,17 +175,55 @@ impl Depot {
         Ok(Published::Added(card))
     }
 
-    /// A card whose artifact somebody removed must not speak for the new one, not even for the moment between its
-    /// link and its card.
-    fn remove_orphaned_card(&self, card: &Card, artifact: &Path) -> io::Result<()> {
-        if artifact.exists() {
-            Ok(())
-        } else {
-            pintail_os::files::remove_file(&self.shelf.card_path(&stem(&card.name, &card.version)))
+    /// What was begun of `card`'s artifact, to be gone on with.
+    pub(crate) fn begin(&self, card: &Card) -> Result<Partial, DepotError> {
+        let folder = self.shelf.folder().to_owned();
+        let begun = pintail_os::files::make_folder(&folder, 0o755)
+            .and_then(|()| sweep(&folder))
+            .and_then(|()| Partial::resume(&folder, &card.packed_digest));
+        let mut begun = begun.map_err(|source| DepotError::Write { path: folder.clone(), source })?;
+        if begun.written().0 > card.packed_bytes {
+            begun.restart().map_err(|source| DepotError::Write { path: folder, source })?;
+        }
+        Ok(begun)
+    }
+
+    /// Publishes what was begun, if it is whole and what `card` says. Nobody goes on with what isn't.
+    pub(crate) fn finish(&self, card: &Card, begun: Partial) -> Result<Published, DepotError> {
+        match self.read_begun(card, &begun) {
+            Ok(()) => self.link(card.clone(), begun),
+            Err(error) => {
+                begun.abandon();
+                Err(error)
+            }
         }
     }
 
-    fn compare_with_there(&self, new: Card) -> Result<Published, DepotError> {
+    fn read_begun(&self, card: &Card, begun: &Partial) -> Result<(), DepotError> {
+        let path = self.artifact_path(&card.name, &card.version);
+        let differs = |what| DepotError::NotWhole { path: path.clone(), what };
+        if begun.written() != (card.packed_bytes, card.packed_digest) {
+            return Err(differs("the digest of the file"));
+        }
+        let file =
+            File::open(begun.path()).map_err(|source| DepotError::Read { path: path.clone(), source })?;
+        let manifest = verify(file, Some(&card.digest), self.shelf.limits())
+            .map_err(|source| DepotError::Artifact { path: path.clone(), source })?;
+        let remade = Card::new(&manifest, begun.written(), card.added_ms);
+        if remade == *card { Ok(()) } else { Err(differs("the release it contains")) }
+    }
+
+    pub(crate) fn cannot_write(&self, card: &Card, source: io::Error) -> DepotError {
+        DepotError::Write { path: self.artifact_path(&card.name, &card.version), source }
+    }
+
+    /// A card, proof or signature whose artifact somebody removed must not speak for the new one, not even for the
+    /// moment between its link and its card.
+    fn remove_orphans(&self, card: &Card, artifact: &Path) -> io::Result<()> {
+        if artifact.exists() { Ok(()) } else { self.shelf.remove_beside(&stem(&card.name, &card.version)) }
+    }
+
+    pub(crate) fn compare_with_there(&self, new: Card) -> Result<Published, DepotError> {
         let there = self.shelf.card_at(&stem(&new.name, &new.version))?;
         let Card { name, version, .. } = new;
         if (&there.name, &there.version) != (&name, &version) {
@@ -199,6 +238,9 @@ impl Depot {
 
     /// Everything in the depot.
     pub fn list(&self) -> Result<Listing, DepotError> {
+        if let Some(remote) = &self.away {
+            return self.list_away(remote);
+        }
         let mut listing = Listing::default();
         for stem in self.shelf.stems()? {
             match self.shelf.card_at(&stem) {
@@ -212,6 +254,11 @@ impl Depot {
 
     /// The card of one version.
     pub fn find(&self, name: &AppName, version: &Version) -> Result<Card, DepotError> {
+        if self.away.is_some() {
+            let cards = self.list()?.cards;
+            let found = cards.into_iter().find(|card| (&card.name, &card.version) == (name, version));
+            return found.ok_or_else(|| self.not_found(name, version));
+        }
         let stem = stem(name, version);
         let card = if self.shelf.file(&stem).exists() { Some(self.shelf.card_at(&stem)?) } else { None };
         match card.filter(|card| (&card.name, &card.version) == (name, version)) {
@@ -248,6 +295,9 @@ impl Depot {
     /// The artifact's bytes, and its card. Whoever unpacks them compares with the card's digest.
     pub fn open(&self, name: &AppName, version: &Version) -> Result<(Card, File), DepotError> {
         let card = self.find(name, version)?;
+        if let Some(remote) = &self.away {
+            self.bring_here(remote, &card)?;
+        }
         let path = self.artifact_path(name, version);
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (packed_bytes, file) = opened.map_err(|source| DepotError::Read { path, source })?;
@@ -257,9 +307,12 @@ impl Depot {
         Ok((card, file))
     }
 
-    /// Reads the whole artifact: its file against the card, its manifest against the card, its contents against the
+    /// Reads the whole artifact, on the machine where it is: its file against the card, its manifest against the card, its contents against the
     /// manifest.
     pub fn verify(&self, name: &AppName, version: &Version) -> Result<Card, DepotError> {
+        if let Some(remote) = &self.away {
+            return remote.verify(name, version).map_err(DepotError::Away);
+        }
         let (card, file) = self.open(name, version)?;
         let path = self.artifact_path(name, version);
         let (_, packed_digest) = digest_of(&path)?;
@@ -271,7 +324,8 @@ impl Depot {
         Ok(card)
     }
 
-    /// Where the artifact of one version lies, or would lie.
+    /// Where the artifact of one version lies on this machine, or would lie: of a depot on another one, once it was
+    /// opened.
     pub fn artifact_path(&self, name: &AppName, version: &Version) -> PathBuf {
         self.shelf.file(&stem(name, version))
     }
@@ -279,12 +333,7 @@ impl Depot {
     fn not_found(&self, name: &AppName, version: &Version) -> DepotError {
         let cards = self.list().map(|listing| listing.cards).unwrap_or_default();
         let there = cards.into_iter().filter(|card| card.name == *name).map(|card| card.version).collect();
-        DepotError::NotFound {
-            folder: self.folder.clone(),
-            name: name.clone(),
-            version: version.clone(),
-            there,
-        }
+        DepotError::NotFound { place: self.place(), name: name.clone(), version: version.clone(), there }
     }
 
     fn altered(&self, card: &Card, what: &'static str) -> DepotError {

@@ -2,9 +2,9 @@
 //! again, and how artifacts are published whole or not at all; does not know hosts, git or what time it is.
 //!
 //! The rooms, in the order in which they use each other: bytes in (`limits`, `decompress`, `tarball`), a tree out
-//! (`archive`, `held`, `unpack`), one tree of another (`patch`), a tree in (`pack`), both (`import`), and where they are kept (`card`, `depot`). The format
-//! is `docs/formats/artifact.md`. Beside them, what other programs install from: `served`, and its faces `cpan` and
-//! `pypi`.
+//! (`archive`, `held`, `unpack`), one tree of another (`patch`), a tree in (`pack`), both (`import`), and where they are kept
+//! (`card`, `proof`, `signing`, `depot`), also on another machine (`remote`, `served`). The format is
+//! `docs/formats/artifact.md`. Beside them, what other programs install from: `publisher`, and its faces `cpan` and `pypi`.
 
 mod shown;
 
@@ -38,9 +38,15 @@ pub mod card;
 
 pub mod proof;
 
+pub mod signing;
+
+pub mod remote;
+
 pub mod depot;
 
-mod served;
+pub mod served;
+
+mod publisher;
 
 pub mod cpan;
 
@@ -55,6 +61,7 @@ pub use limits::Limits;
 pub use pack::{PackError, pack};
 pub use patch::PatchError;
 pub use proof::Proof;
-pub use served::is_publishing;
+pub use publisher::is_publishing;
+pub use remote::{Remote, Wire};
 pub use tarball::ArchiveError;
 pub use unpack::{UnpackError, unpack, verify};

@@ -5,7 +5,7 @@
 //! is writing, without any clock.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,17 +15,25 @@ use pintail_core::digest::Digest;
 /// The ending of every partial file; they start with a dot.
 const ENDING: &str = ".partial";
 
+/// That of one that whoever brings the same bytes again goes on with.
+const RESUMABLE: &str = ".begun";
+
+/// How many that were begun and not finished are kept: those of a few publishers whose links were cut. The oldest go
+/// first.
+const BEGUN_MAX: usize = 8;
+
 /// How often another name is tried. A name is taken only by a leftover of an earlier process with this one's id,
 /// which sweeping removes.
 const NAMES_TRIED_MAX: u32 = 100;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// A file being written. Dropped, it is gone.
+/// A file being written. Dropped, it is gone, unless it can be gone on with.
 pub(crate) struct Partial {
     path: PathBuf,
     file: File,
     hasher: blake3::Hasher,
+    stays: bool,
 }
 
 impl Partial {
@@ -41,20 +49,57 @@ impl Partial {
             file.lock()?;
             if file.metadata()?.nlink() > 0 {
                 file.set_permissions(Permissions::from_mode(0o644))?;
-                return Ok(Partial { path, file, hasher: blake3::Hasher::new() });
+                return Ok(Partial { path, file, hasher: blake3::Hasher::new(), stays: false });
             }
         }
         Err(io::Error::other("no free name for a temporary file"))
     }
 
+    /// What was begun of the bytes with digest `whole`, at its end; nothing of it is believed before that digest is
+    /// compared. While somebody else is at it, a file that can't be gone on with.
+    pub(crate) fn resume(folder: &Path, whole: &Digest) -> io::Result<Partial> {
+        forget_begun(folder)?;
+        let path = folder.join(format!(".{whole}{RESUMABLE}"));
+        let options = || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).mode(0o644);
+            options
+        };
+        let mut file = options().open(&path)?;
+        // Between opening and locking it may have been finished by somebody else, and lost this name.
+        let is_ours = file.try_lock().is_ok()
+            && std::fs::metadata(&path).is_ok_and(|there| {
+                file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+            });
+        if !is_ours {
+            return Partial::create(folder);
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(&mut file)?;
+        Ok(Partial { path, file, hasher, stays: true })
+    }
+
+    /// Begins again: what was written is gone.
+    pub(crate) fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.hasher.reset();
+        Ok(())
+    }
+
+    /// What was written is of no use to anybody.
+    pub(crate) fn abandon(mut self) {
+        self.stays = false;
+    }
+
+    /// Where it is as long as it isn't visible.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Bytes written so far, and their digest.
     pub(crate) fn written(&self) -> (u64, Digest) {
         (self.hasher.count(), self.hasher.finalize().into())
-    }
-
-    /// Where it lies as long as it isn't visible.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Gives it a time. What is written after that changes it again.
@@ -64,8 +109,9 @@ impl Partial {
 
     /// Makes the file visible as `name` if nothing has that name; says whether. A link is made, because unlike a
     /// rename it never replaces what is there: of two writers exactly one succeeds.
-    pub(crate) fn publish_new(self, name: &Path) -> io::Result<bool> {
+    pub(crate) fn publish_new(mut self, name: &Path) -> io::Result<bool> {
         self.file.sync_all()?;
+        self.stays = false;
         match fs::hard_link(&self.path, name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             linked => linked?,
@@ -75,9 +121,11 @@ impl Partial {
     }
 
     /// Makes the file visible as `name`, in place of what is there.
-    pub(crate) fn replace(self, name: &Path) -> io::Result<()> {
+    pub(crate) fn replace(mut self, name: &Path) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.path, name)?;
+        // By now its name may be somebody else's.
+        self.stays = true;
         pintail_os::files::sync_parent(name)
     }
 }
@@ -96,8 +144,10 @@ impl Write for Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // After a rename it isn't there any more; otherwise sweeping finds what can't be removed now.
-        let _ = fs::remove_file(&self.path);
+        // Sweeping finds what can't be removed now.
+        if !self.stays {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -110,6 +160,24 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
         if name.starts_with('.') && name.ends_with(ENDING) && item.file_type()?.is_file() {
             let _ = sweep_one(&item.path());
         }
+    }
+    Ok(())
+}
+
+/// Removes what was begun longest ago, beyond [`BEGUN_MAX`]; what somebody is at stays.
+fn forget_begun(folder: &Path) -> io::Result<()> {
+    let mut begun = Vec::new();
+    for item in fs::read_dir(folder)? {
+        let item = item?;
+        let name = item.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(RESUMABLE) {
+            begun.push((item.metadata()?.modified()?, item.path()));
+        }
+    }
+    begun.sort();
+    for (_, path) in begun.iter().rev().skip(BEGUN_MAX) {
+        let _ = sweep_one(path);
     }
     Ok(())
 }

@@ -1,117 +1,223 @@
-//! The files of a depot that a web server serves, and who writes them: one at a time, each file whole, its time always
-//! growing. Knows no format.
+//! A depot's folder, served to an operator on another machine: the far end of [`crate::remote`]. Knows the conversation;
+//! does not know who asks, or how. Nothing that is said is believed: an artifact becomes visible only after it was read
+//! whole and is what its card says.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use pintail_os::lock::Lock;
+use pintail_core::name::AppName;
+use pintail_core::version::Version;
+use pintail_core::wire::DATA_PIECE;
+use pintail_core::wire::frame::{self, Frame};
 
-use crate::partial::{Partial, sweep};
+use crate::card::Card;
+use crate::depot::{Depot, DepotError, Published};
+use crate::proof::{PROOF_BYTES_MAX, Proof};
+use crate::remote::wire::{Ask, Beside, CARDS_AT_ONCE, FORMAT, Refusal, Say};
+use crate::signing::{SIGNATURE_FILE_BYTES_MAX, claims};
 
-/// The file in the depot's folder that who publishes for others holds locked.
-const LOCK: &str = ".publishing";
-
-/// How long another publisher is waited for: reading a depot of thousands of archives anew takes minutes.
-const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
-
-/// Largest file that is compared with before it is replaced: an index of all of CPAN has 2 MiB.
-const INDEX_BYTES_MAX: u64 = 256 << 20;
-
-/// Whether somebody publishes in the depot `folder` at this moment, so that another publisher will have to wait.
-pub fn is_publishing(folder: &Path) -> bool {
-    Lock::is_held(&folder.join(LOCK)).unwrap_or(false)
+/// Serves `depot` until the operator is gone. `pintail` is the version that is told.
+///
+/// # Errors
+/// The pipe's.
+pub fn serve(depot: &Depot, pintail: &str, mut from: impl Read, to: impl Write) -> io::Result<()> {
+    let mut served = Served { depot, to };
+    match next(&mut from)? {
+        None => return Ok(()),
+        Some(Ask::Hello { format: FORMAT, .. }) => {
+            served.say(&Say::Hello { format: FORMAT, pintail: pintail.to_owned() })?;
+        }
+        Some(Ask::Hello { format, pintail: other }) => {
+            return served.refuse(format!(
+                "pintail {pintail} here speaks format {FORMAT}, pintail {other} there format {format}; use the newer \
+                 of the two"
+            ));
+        }
+        Some(_) => return served.refuse("the first word is not `hello`".to_owned()),
+    }
+    while let Some(ask) = next(&mut from)? {
+        if let Hung::Up = served.answer(ask, &mut from)? {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
-/// Who writes what a depot serves, as long as the value lives.
-pub(crate) struct Publisher {
-    folder: PathBuf,
-    now: SystemTime,
-    _lock: Lock,
+fn next(from: &mut impl Read) -> io::Result<Option<Ask>> {
+    frame::receive(from)?.map(|frame| frame.value()).transpose()
 }
 
-impl Publisher {
-    /// Waits until nobody else publishes in the depot `folder`, which is made if it isn't there, and takes away what a
-    /// killed one left. `now_ms` is the present, in milliseconds since 1970.
-    pub(crate) fn begin(folder: &Path, now_ms: u64) -> io::Result<Publisher> {
-        pintail_os::files::make_folder(folder, 0o755)?;
-        let lock = Lock::take_within(&folder.join(LOCK), WAIT_MAX)?;
-        let Some(lock) = lock else {
-            return Err(io::Error::other("somebody else has been publishing there for a quarter of an hour"));
+/// Whether the conversation is over: after a refusal in the middle of an artifact's bytes nobody knows where they end.
+#[derive(PartialEq, Eq)]
+enum Hung {
+    Up,
+    Not,
+}
+
+struct Served<'a, W> {
+    depot: &'a Depot,
+    to: W,
+}
+
+impl<W: Write> Served<'_, W> {
+    fn say(&mut self, say: &Say) -> io::Result<()> {
+        frame::send(&mut self.to, say)
+    }
+
+    fn refuse(&mut self, told: String) -> io::Result<()> {
+        self.say(&Say::Refused { why: Refusal::Other { told } })
+    }
+
+    /// What `done` answers, or why not.
+    fn settle(&mut self, done: Result<Say, DepotError>) -> io::Result<()> {
+        self.say(&done.unwrap_or_else(|error| Say::Refused { why: refusal(&error) }))
+    }
+
+    fn answer(&mut self, ask: Ask, from: &mut impl Read) -> io::Result<Hung> {
+        let depot = self.depot;
+        match ask {
+            Ask::List => self.list()?,
+            Ask::Get { name, version, packed_digest, from } => match depot.open(&name, &version) {
+                Ok((card, _)) if card.packed_digest != packed_digest || from > card.packed_bytes => {
+                    self.refuse(format!("`{name}` `{version}` is another file by now; say the same again"))?;
+                }
+                Ok((card, file)) => self.bring(file, from, card.packed_bytes)?,
+                Err(error) => self.settle(Err(error))?,
+            },
+            Ask::Put { card } => return self.take(card, from),
+            Ask::Beside { name, version, what } => {
+                let found = depot.find(&name, &version).and_then(|card| depot.beside(&card, what));
+                self.settle(found.map(|text| Say::Beside { text }))?;
+            }
+            Ask::PutBeside { name, version, digest, what, text } => match depot.find(&name, &version) {
+                Ok(card) if card.digest != digest => self.settle(Err(taken(&card, digest)))?,
+                Ok(card) => match fits(&card, what, &text) {
+                    Ok(()) => self.settle(depot.write_beside(&card, what, &text).map(|()| Say::Done))?,
+                    Err(told) => self.refuse(told)?,
+                },
+                Err(error) => self.settle(Err(error))?,
+            },
+            Ask::Verify { name, version } => {
+                self.settle(depot.verify(&name, &version).map(|card| Say::Verified { card }))?;
+            }
+            Ask::Remove { name, version, digest } => {
+                let removed = depot.find(&name, &version).and_then(|card| match card.digest == digest {
+                    true => depot.remove(&card),
+                    false => Err(taken(&card, digest)),
+                });
+                self.settle(removed.map(|()| Say::Done))?;
+            }
+            Ask::Hello { .. } | Ask::End => self.refuse("that was not asked for".to_owned())?,
+        }
+        Ok(Hung::Not)
+    }
+
+    fn list(&mut self) -> io::Result<()> {
+        let listing = match self.depot.list() {
+            Ok(listing) => listing,
+            Err(error) => return self.settle(Err(error)),
         };
-        sweep(folder)?;
-        let now = UNIX_EPOCH + Duration::from_secs(now_ms / 1000);
-        Ok(Publisher { folder: folder.to_owned(), now, _lock: lock })
+        let mut faults: Vec<String> = listing.faults.iter().map(ToString::to_string).collect();
+        faults.truncate(CARDS_AT_ONCE);
+        let mut pieces = listing.cards.chunks(CARDS_AT_ONCE).peekable();
+        loop {
+            let cards = pieces.next().unwrap_or_default().to_vec();
+            let more = pieces.peek().is_some();
+            self.say(&Say::Listing { cards, faults: std::mem::take(&mut faults), more })?;
+            if !more {
+                return Ok(());
+            }
+        }
     }
 
-    /// A file in the making.
-    pub(crate) fn partial(&self) -> io::Result<Partial> {
-        Partial::create(&self.folder)
+    fn bring(&mut self, mut file: File, from: u64, end: u64) -> io::Result<()> {
+        file.seek(SeekFrom::Start(from))?;
+        self.say(&Say::Bytes { bytes: end - from })?;
+        let mut rest = file.take(end - from);
+        let mut piece = vec![0; DATA_PIECE];
+        loop {
+            match rest.read(&mut piece)? {
+                0 => return Ok(()),
+                count => frame::send_data(&mut self.to, &piece[..count])?,
+            }
+        }
     }
 
-    /// Makes a file visible at `path` of the depot, if nothing is there; says whether.
-    pub(crate) fn publish_new(&self, partial: Partial, path: &str) -> io::Result<bool> {
-        partial.publish_new(&self.place(path)?)
-    }
-
-    /// Has `bytes` at `path` of the depot; says whether they were not. A file that changes gets a time that is at least
-    /// a second later than its last one: `cpanm` takes an index of the same second for the same index.
-    pub(crate) fn put(&self, path: &str, bytes: &[u8]) -> io::Result<bool> {
-        let place = self.place(path)?;
-        let before = match fs::metadata(&place) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            about => Some(about?.modified()?),
+    /// Takes an artifact's bytes, and publishes them if they are what `card` says.
+    fn take(&mut self, card: Card, from: &mut impl Read) -> io::Result<Hung> {
+        if self.depot.is_here(&card.name, &card.version) {
+            let there = self.depot.compare_with_there(card);
+            self.settle(there.map(published))?;
+            return Ok(Hung::Not);
+        }
+        let mut begun = match self.depot.begin(&card) {
+            Ok(begun) => begun,
+            Err(error) => {
+                self.settle(Err(error))?;
+                return Ok(Hung::Not);
+            }
         };
-        if before.is_some()
-            && pintail_os::files::read_bounded(&place, INDEX_BYTES_MAX).is_ok_and(|there| there == bytes)
-        {
-            return Ok(false);
+        self.say(&Say::From { from: begun.written().0 })?;
+        loop {
+            // Whoever is cut off here goes on later with what is there.
+            match frame::receive(from)? {
+                None => return Ok(Hung::Up),
+                Some(Frame::Data(piece)) => {
+                    let fits = begun.written().0.checked_add(piece.len() as u64) <= Some(card.packed_bytes);
+                    if let Err(error) = if fits { begun.write_all(&piece) } else { Err(too_many(&card)) } {
+                        // A full disk is not to be kept full by what can't be finished.
+                        begun.abandon();
+                        self.settle(Err(self.depot.cannot_write(&card, error)))?;
+                        return Ok(Hung::Up);
+                    }
+                }
+                Some(json) => match json.value()? {
+                    Ask::End => break,
+                    _ => return self.refuse("an artifact's bytes have no end".to_owned()).map(|()| Hung::Up),
+                },
+            }
         }
-        let mut partial = self.partial()?;
-        partial.write_all(bytes)?;
-        let next = before.map_or(self.now, |before| before + Duration::from_secs(1));
-        partial.set_modified(self.now.max(next))?;
-        partial.replace(&place)?;
-        Ok(true)
-    }
-
-    /// Removes what lies in `folder` of the depot and `keep` does not want; says what.
-    pub(crate) fn retain(&self, folder: &str, keep: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
-        let mut removed = Vec::new();
-        for name in names(&self.folder.join(folder))?.into_iter().filter(|name| !keep(name)) {
-            pintail_os::files::remove_tree(&self.folder.join(folder).join(&name))?;
-            removed.push(format!("{folder}/{name}"));
-        }
-        Ok(removed)
-    }
-
-    fn place(&self, path: &str) -> io::Result<PathBuf> {
-        let place = self.folder.join(path);
-        if let Some(folder) = place.parent() {
-            pintail_os::files::make_folder(folder, 0o755)?;
-        }
-        Ok(place)
+        let ended = self.depot.finish(&card, begun);
+        self.settle(ended.map(published))?;
+        Ok(Hung::Not)
     }
 }
 
-/// The names in a folder that are text and don't start with a dot, sorted; none if it isn't there.
-pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let items = match fs::read_dir(folder) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
+fn published(published: Published) -> Say {
+    let added = matches!(published, Published::Added(_));
+    Say::Published { added, card: published.card().clone() }
+}
+
+fn too_many(card: &Card) -> io::Error {
+    io::Error::other(format!("more came than the {} bytes of its card", card.packed_bytes))
+}
+
+fn taken(there: &Card, new: pintail_core::digest::Digest) -> DepotError {
+    let (name, version): (AppName, Version) = (there.name.clone(), there.version.clone());
+    DepotError::Taken { name, version, there: there.digest, new }
+}
+
+fn refusal(error: &DepotError) -> Refusal {
+    match error {
+        DepotError::Taken { there, .. } => Refusal::Taken { there: *there },
+        DepotError::SameFileName { other, other_version, .. } => {
+            Refusal::SameFileName { other: other.clone(), other_version: other_version.clone() }
         }
-        items => items?,
+        other => Refusal::Other { told: other.to_string() },
+    }
+}
+
+/// Whether a text is what it shall be put beside `card`'s artifact as.
+fn fits(card: &Card, what: Beside, text: &str) -> Result<(), String> {
+    let (most, is_one) = match what {
+        Beside::Proof => {
+            let of_it = |proof: Proof| (&proof.name, &proof.version) == (&card.name, &card.version);
+            (PROOF_BYTES_MAX, Proof::read(text.as_bytes()).is_some_and(of_it))
+        }
+        Beside::Signature => (SIGNATURE_FILE_BYTES_MAX, claims(text).is_some()),
     };
-    let mut names = Vec::new();
-    for item in items {
-        names.extend(item?.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
+    if text.len() as u64 <= most && is_one {
+        return Ok(());
     }
-    names.sort();
-    Ok(names)
-}
-
-/// Bytes in lower-case hex, as sums are written in the files that are served.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Err(format!("that is nothing to lie beside `{}` `{}`", card.name, card.version))
 }

@@ -13,6 +13,15 @@ pub(crate) fn name(bytes: &[u8]) -> String {
     text.chars().take(SHOWN_CHARS_MAX).flat_map(escaped).collect()
 }
 
+/// Longest text of another machine that is shown, in characters: what is wrong with one artifact, in full.
+const TEXT_CHARS_MAX: usize = 4000;
+
+/// A text with control characters escaped but its line ends, its beginning only.
+pub(crate) fn text(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| line.chars().flat_map(escaped).collect()).collect();
+    lines.join("\n").chars().take(TEXT_CHARS_MAX).collect()
+}
+
 fn escaped(c: char) -> impl Iterator<Item = char> {
     let (plain, escaped) = if c.is_control() { (None, Some(c.escape_default())) } else { (Some(c), None) };
     plain.into_iter().chain(escaped.into_iter().flatten())

@@ -7,6 +7,8 @@ mod ssh;
 
 pub mod transport;
 
+pub mod depot;
+
 pub mod session;
 
 pub mod patches;

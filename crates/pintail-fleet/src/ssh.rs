@@ -8,7 +8,6 @@ use pintail_core::wire::Trouble;
 use pintail_os::program::Program;
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::path::Path;
 
 /// Names another program to use instead of `ssh`, as `GIT_SSH` does for git.
 pub(crate) const SSH_VARIABLE: &str = "PINTAIL_SSH";
@@ -24,7 +23,7 @@ pub(crate) fn client() -> OsString {
     std::env::var_os(SSH_VARIABLE).filter(|name| !name.is_empty()).unwrap_or_else(|| "ssh".into())
 }
 
-/// `ssh` to `address`, where it becomes the agent for `root`.
+/// `ssh` to `address`, where it becomes this program as `face`: what is typed behind its name.
 ///
 /// # Errors
 /// This program can't be read.
@@ -32,8 +31,7 @@ pub(crate) fn command(
     client: &OsString,
     address: &str,
     image: &Image,
-    root: &Path,
-    observe: bool,
+    face: &[String],
 ) -> io::Result<Program> {
     let mut options = vec![
         "-T",
@@ -49,19 +47,19 @@ pub(crate) fn command(
     }
     // ssh may ask at the terminal, so it stays in our group; but Ctrl-C there is for us, who tell the host.
     let program = Program::shell(r#"trap "" INT QUIT HUP; exec "$@""#).args(["sh"]).args([client]);
-    Ok(program.args(options).args(["--", address]).args([there(image, root, observe)?]).in_our_group())
+    Ok(program.args(options).args(["--", address]).args([there(image, face)?]).in_our_group())
 }
 
 /// What the login shell on the host is given: one word for `sh -c`, so that it may be any shell.
-fn there(image: &Image, root: &Path, observe: bool) -> io::Result<String> {
+fn there(image: &Image, face: &[String]) -> io::Result<String> {
     let (seat, digest) = (image.seat()?, image.digest()?);
-    let root = shell::word(&root.display().to_string());
+    let face: Vec<String> = face.iter().map(|word| shell::word(word)).collect();
     let script = format!(
         "if [ ! -x {seat} ]; then echo pintail wants `uname -sm`; umask 022; \
          mkdir -p {folder} && read n && head -c $n | gzip -dc > {seat}.$$ && chmod 755 {seat}.$$ && \
          ./{seat}.$$ seat {digest} {seat} || {{ rm -f {seat}.$$; exit 1; }}; fi; \
-         echo pintail here; exec {seat} agent --root {root}{observe}",
-        observe = if observe { " --observe" } else { "" },
+         echo pintail here; exec {seat} {face}",
+        face = face.join(" "),
         folder = seat.rsplit_once('/').map_or(".", |(folder, _)| folder),
     );
     Ok(format!("sh -c {}", shell::word(&script)))

@@ -89,10 +89,19 @@ impl Transport {
     /// # Errors
     /// The host can't be reached, or the agent can't be started there.
     pub fn open(&self, root: &Path, observe: bool) -> Result<Pipe, Trouble> {
+        let mut face = vec!["agent".to_owned(), "--root".to_owned(), root.display().to_string()];
+        face.extend(observe.then(|| "--observe".to_owned()));
+        self.become_there(&face)
+    }
+
+    /// Starts this very program there as `face`: what is typed behind its name.
+    ///
+    /// # Errors
+    /// The host can't be reached, or it can't be started there.
+    pub(crate) fn become_there(&self, face: &[String]) -> Result<Pipe, Trouble> {
         match self {
             Self::Local { program } => {
-                let agent = Program::new(program).args(["agent", "--root"]).args([root]);
-                let agent = agent.args(observe.then_some("--observe"));
+                let agent = Program::new(program).args(face);
                 let cannot =
                     |error| Trouble::new(format!("cannot start the agent `{}`", program.display()), error);
                 let mut child = agent.talk().map_err(cannot)?;
@@ -101,7 +110,7 @@ impl Transport {
             }
             Self::Ssh { address, image } => {
                 let client = ssh::client();
-                let program = ssh::command(&client, address, image, root, observe)
+                let program = ssh::command(&client, address, image, face)
                     .map_err(|error| Trouble::new(format!("cannot reach `{address}`"), error))?;
                 for attempt in 1..CROWDED_TRIES {
                     match enter(&program, address, image) {

@@ -1,5 +1,6 @@
 //! Files that others may see: written whole, synced, renamed. Knows nothing of what is in them.
 
+use rustix::fs::{AtFlags, Timespec, Timestamps};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -129,6 +130,13 @@ pub fn link_target(link: &Path) -> io::Result<Option<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Makes the present the time at which `path` was changed last; its content stays.
+pub fn touch(path: &Path) -> io::Result<()> {
+    let now = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    Ok(rustix::fs::utimensat(rustix::fs::CWD, path, &times, AtFlags::empty())?)
 }
 
 /// Removes the file or link at `path` and syncs its folder; nothing there is fine.

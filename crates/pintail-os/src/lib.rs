@@ -15,3 +15,5 @@ pub mod program;
 pub mod signals;
 
 pub mod socket;
+
+pub mod terminal;

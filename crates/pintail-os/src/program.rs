@@ -71,6 +71,7 @@ pub struct Program {
     argv: Vec<OsString>,
     folder: Option<PathBuf>,
     environment: Option<BTreeMap<String, String>>,
+    withheld: Vec<String>,
     bound: Option<Duration>,
     ours: bool,
     leaves_nothing: bool,
@@ -83,6 +84,7 @@ impl Program {
             argv: vec![name.as_ref().to_owned()],
             folder: None,
             environment: None,
+            withheld: Vec::new(),
             bound: None,
             ours: false,
             leaves_nothing: false,
@@ -109,6 +111,12 @@ impl Program {
     /// With exactly this environment, nothing inherited.
     pub fn with_environment(mut self, environment: BTreeMap<String, String>) -> Self {
         self.environment = Some(environment);
+        self
+    }
+
+    /// Without this variable of ours.
+    pub fn without(mut self, variable: &str) -> Self {
+        self.withheld.push(variable.to_owned());
         self
     }
 
@@ -146,6 +154,9 @@ impl Program {
         }
         if let Some(environment) = &self.environment {
             command.env_clear().envs(environment);
+        }
+        for variable in &self.withheld {
+            command.env_remove(variable);
         }
         command
     }

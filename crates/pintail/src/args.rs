@@ -75,6 +75,13 @@ pub(crate) enum Command {
     /// Spoken to by an operator's Pintail over standard input and output
     #[command(hide = true)]
     Agent(Agent),
+    /// Spoken to by an operator's Pintail whose depot is in a folder of this machine
+    #[command(hide = true)]
+    DepotServe {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Puts this very program to where agents are looked for, if it arrived whole
     #[command(hide = true)]
     Seat {
@@ -327,10 +334,30 @@ pub(crate) enum Depot {
     },
     /// Make every index and card of the depot again from what lies in it; what is right is not touched
     Index,
-    /// Read an artifact whole and compare it with what the depot says of it
+    /// Read an artifact whole and compare it with what the depot says of it, and check its signature
     Verify {
         /// Its version; all when left out
         version: Option<String>,
+    },
+    /// Sign an artifact that is in the depot
+    Sign {
+        /// Its version
+        version: String,
+        /// Ask nothing but the key's password
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Take old artifacts away, but none that a host has or could roll back to
+    Prune {
+        /// How many of the newest versions stay; `depot.keep` when left out
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: Option<u32>,
+        /// Ask nothing
+        #[arg(short, long)]
+        yes: bool,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
     },
 }
 

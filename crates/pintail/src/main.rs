@@ -67,6 +67,7 @@ fn run(typed: Typed) -> Result<Exit, Failure> {
         Command::Completions { shell } => commands::generate::completions(shell),
         Command::Man { folder } => commands::generate::man(&folder),
         Command::Agent(args) => commands::faces::agent(&args),
+        Command::DepotServe { folder } => commands::faces::serve_depot(&folder),
         Command::Seat { digest, place } => commands::faces::seat(&digest, &place),
         Command::Supervise(args) => commands::faces::supervise(&args),
         Command::Hold(args) => commands::faces::hold(&args),

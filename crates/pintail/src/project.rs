@@ -2,15 +2,19 @@
 
 use crate::VERSION;
 use crate::exit::{Exit, Failure};
-use pintail_core::config::{Config, Target, read_bytes, render};
+use pintail_core::config::{Config, DepotPath, Target, read_bytes, render};
+use pintail_core::digest::Digest;
 use pintail_core::wire::Trouble;
 use pintail_depot::Depot;
 use pintail_fleet::target::Operator;
 use pintail_os::{files, process};
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// The name of the configuration.
 pub(crate) const CONFIG_NAME: &str = "pintail.toml";
+/// Copies of what is elsewhere, below the project's folder; can be removed at any time.
+const CACHE: &str = ".pintail/cache";
 /// A configuration longer than this is none.
 const CONFIG_MAX: u64 = 1 << 20;
 
@@ -32,6 +36,8 @@ pub(crate) struct Project {
     pub(crate) config: Config,
     /// The folder that the command runs in.
     here: PathBuf,
+    /// One for the whole command: on another machine, one connection.
+    depot: OnceCell<Depot>,
 }
 
 impl Place {
@@ -79,7 +85,7 @@ impl Place {
             self.config.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder =
             std::path::absolute(folder).map_err(|error| Trouble::new("cannot tell where this is", error))?;
-        Ok(Project { folder, config, here: self.folder.clone() })
+        Ok(Project { folder, config, here: self.folder.clone(), depot: OnceCell::new() })
     }
 }
 
@@ -107,9 +113,33 @@ impl Project {
         file.strip_prefix(".").map(Path::to_path_buf).unwrap_or(file)
     }
 
-    /// The depot.
+    /// The depot. On another machine nothing is reached before something is asked.
     pub(crate) fn depot(&self) -> Depot {
-        Depot::new(self.folder.join(&self.config.depot.path))
+        self.depot.get_or_init(|| self.open_depot()).clone()
+    }
+
+    fn open_depot(&self) -> Depot {
+        let path = &self.config.depot.path;
+        match path {
+            DepotPath::Folder(folder) => Depot::new(self.folder.join(folder)),
+            DepotPath::Ssh { address, folder } => {
+                let place = path.to_string();
+                let cache =
+                    self.folder.join(CACHE).join(format!("depot-{}", Digest::of(place.as_bytes()).short()));
+                // Where it can't be told, reading it fails and says so.
+                let program = std::env::current_exe().unwrap_or_default();
+                Depot::away(pintail_fleet::depot::remote(&place, address, folder, &program, VERSION), cache)
+            }
+        }
+    }
+
+    /// The file that the configuration names as `path`: relative to its folder, absolute, or below `~/`.
+    pub(crate) fn named(&self, path: &Path) -> PathBuf {
+        let home = || std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        match (path.strip_prefix("~"), home()) {
+            (Ok(inner), Some(home)) => home.join(inner),
+            _ => self.folder.join(path),
+        }
     }
 
     /// Who operates.

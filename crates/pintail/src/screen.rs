@@ -143,6 +143,19 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
+/// Asks for something that nobody should see. `None` when nobody is there to ask, or who is there doesn't say it.
+pub(crate) fn ask_unseen(question: &str) -> Option<String> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let said = pintail_os::terminal::unseen(|| {
+        let _ = write!(std::io::stderr().lock(), "{question}: ");
+    });
+    // The line end that was typed was not seen either.
+    let _ = writeln!(std::io::stderr().lock());
+    said.ok().flatten()
+}
+
 /// Bytes for people: `512 B`, `1.5 KB`, `12 MB` (powers of 1000).
 pub(crate) fn bytes(count: u64) -> String {
     pintail_core::plan::bytes_told(count)

@@ -25,7 +25,7 @@ mod walk;
 mod wave;
 
 pub use build::{Build, Include};
-pub use depot::DepotPlace;
+pub use depot::{DepotPath, DepotPlace};
 pub use health::{ExpectedStatus, Health, VersionProbe};
 pub(crate) use host::KEPT as KEPT_NAMES;
 pub use host::{HostSettings, PrepareCommand, Publish, Supervisor};
@@ -39,7 +39,7 @@ pub use schema::{BackupWhen, DatabaseUrl, DeclaredSchema, Engine, SchemaSettings
 pub use site::{
     Alias, ErrorPage, MaintenancePages, Page, RedirectTo, Rewrite, Serve, Site, SiteAnswer, Tls, Try,
 };
-pub use target::{HostAddress, LostOperator, Target};
+pub use target::{HostAddress, LostOperator, SignedBy, Target};
 pub use task::Task;
 pub use version_files::{VersionFile, VersionPattern};
 pub use wave::{Wave, WaveSize};

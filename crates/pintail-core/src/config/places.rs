@@ -22,12 +22,12 @@ places! {
     ];
     VERSION "[version]" ["files"];
     VERSION_FILE "version.files" ["path", "pattern"];
-    DEPOT "[depot]" ["path"];
+    DEPOT "[depot]" ["path", "sign", "keep"];
     BUILD "[build]" ["exclude", "steps", "test", "test_within", "env", "include"];
     INCLUDE "[[build.include]]" ["name", "version", "into"];
     RELEASE "[release]" ["branch", "stage", "tag"];
     TARGET "[targets.NAME]" [
-        "hosts", "requires", "wave", "max_failed", "lost_operator", "root", "confirm_within",
+        "hosts", "requires", "signed_by", "wave", "max_failed", "lost_operator", "root", "confirm_within",
     ];
     HOST "[host]" [
         "root", "shared", "cache", "keep", "prepare", "supervisor", "services", "publish", "env_required",
@@ -50,8 +50,11 @@ places! {
     REWRITE "sites.rewrite" ["from", "to"];
 }
 
-/// The place elsewhere that has this key, if there's only one.
-pub(super) fn elsewhere(key: &str) -> Option<&'static Place> {
-    let mut having = ALL.iter().filter(|place| place.keys.contains(&key));
-    having.next().filter(|_| having.next().is_none()).copied()
+/// More places than these tell nobody where a key belongs.
+const PLACES_TOLD_MAX: usize = 2;
+
+/// The places elsewhere that have this key, if they are few.
+pub(super) fn elsewhere(key: &str) -> Vec<&'static Place> {
+    let having: Vec<&Place> = ALL.iter().filter(|place| place.keys.contains(&key)).copied().collect();
+    if having.len() > PLACES_TOLD_MAX { Vec::new() } else { having }
 }

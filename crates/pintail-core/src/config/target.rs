@@ -25,6 +25,8 @@ pub struct Target {
     pub root: PathBuf,
     /// The target where the same digest must have gone live first. Declared, and never in a circle.
     pub requires: Option<String>,
+    /// Who may have signed what goes there; empty: it needs no signature.
+    pub signed_by: Vec<SignedBy>,
     /// How many hosts are switched at a time; default all.
     pub wave: Wave,
     /// With more hosts failing than this, every host that was switched goes back; default 0.
@@ -34,6 +36,15 @@ pub struct Target {
     /// How long a switched host waits for the operator's confirmation before it goes back by itself;
     /// default 60 s.
     pub confirm_within: Duration,
+}
+
+/// Whose signature a target takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedBy {
+    /// A public key as minisign shows it: `RW` and 54 letters of base64.
+    Key(String),
+    /// The `.pub` file of one; relative to the folder of `pintail.toml` unless absolute or below `~/`.
+    File(PathBuf),
 }
 
 /// Where a host is.
@@ -105,6 +116,7 @@ fn target<'a>(
     let root = root(&walk, hosts.as_deref().unwrap_or_default(), host, root_told);
     let requires = walk.optional("requires");
     let required = requires.as_ref().and_then(|node| node.parse(|text| declared_target(text, names)));
+    let signed_by = walk.or("signed_by", Vec::new(), |node| signers(&node));
     let wave = walk.or("wave", Wave::all(), |node| node.parse(wave::parse));
     let max_failed = walk.or("max_failed", 0, |node| node.integer(0..=i64::from(u32::MAX)));
     let lost_operator = walk.or("lost_operator", LostOperator::Finish, |node| node.choice());
@@ -114,6 +126,7 @@ fn target<'a>(
         hosts: hosts?,
         root: root?,
         requires: required,
+        signed_by,
         wave,
         max_failed,
         lost_operator,
@@ -143,6 +156,35 @@ fn hosts(node: &Node<'_>) -> Option<Vec<HostAddress>> {
         node.wrong(Complaint::new("has none").hint("at least one host, such as `local`"));
     }
     Some(hosts)
+}
+
+fn signers(node: &Node<'_>) -> Option<Vec<SignedBy>> {
+    let elements = node.list()?;
+    if elements.is_empty() {
+        let complaint = Complaint::new("has none, so nothing could ever be deployed");
+        node.wrong(complaint.hint("leave it out where no signature is wanted"));
+    }
+    Some(elements.iter().filter_map(|element| element.parse(signer)).collect())
+}
+
+/// Characters of a public key: 42 bytes in base64.
+const KEY_CHARS: usize = 56;
+
+/// A key's line has a form that no file's name has by chance.
+fn signer(text: &str) -> Result<SignedBy, Complaint> {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let looks_like_a_key = text.starts_with("RW") && text.chars().all(is_base64) && !text.contains("./");
+    match (looks_like_a_key, text.len()) {
+        (true, KEY_CHARS) => Ok(SignedBy::Key(text.to_owned())),
+        (true, length) if length > KEY_CHARS / 2 => Err(Complaint::new(format!(
+            "has `{text}`, which is no public key: {length} letters, not {KEY_CHARS}"
+        ))),
+        _ if text.contains("secret key") || text.starts_with("untrusted") => {
+            Err(Complaint::new("has a line of a key's file that is not the key")
+                .hint("name the file, or its second line"))
+        }
+        _ => Ok(SignedBy::File(PathBuf::from(text))),
+    }
 }
 
 fn host_address(text: &str) -> Result<HostAddress, Complaint> {

@@ -152,10 +152,52 @@ fn what_a_key_can_be() {
         ),
         ("sites as one table", "[sites]\nnames = [\"a.org\"]"),
         ("two versions", "[release]\ntag = \"{version}-{version}\""),
+        ("a depot nowhere", "[depot]\npath = \"ssh://web1\"\nkeep = 0"),
+        ("a depot of nobody", "[depot]\npath = \":/srv/depot\""),
+        ("a depot by another way", "[depot]\npath = \"s3://bucket/depot\""),
+        ("a depot that is an option", "[depot]\npath = \"-oProxyCommand=evil:/srv\""),
+        ("a depot with a password", "[depot]\npath = \"ssh://ci:hunter2@db1/srv/depot\""),
+        ("a depot with a password in the short form", "[depot]\npath = \"ci:hunter2@db1:/srv/depot\""),
+        ("a depot with a blank", "[depot]\npath = \"web 1:/srv\""),
+        ("signed by nobody", "[targets.prod]\nhosts = [\"local\"]\nsigned_by = []"),
+        (
+            "half a key",
+            "[targets.prod]\nhosts = [\"local\"]\nsigned_by = [\"RWQkka8DYDkjMNc+/28LDBoQaYXERo9xpSiKtr7YT5P7YZa4\", \"untrusted comment: x\"]",
+        ),
     ];
     let told: Vec<_> =
         cases.iter().map(|(case, lines)| format!("# {case}\n{}", told(&with(lines)))).collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_depot_is_a_folder_or_one_of_another_machine() {
+    let path = |text: &str| parsed(&format!("name = \"blog\"\n[depot]\npath = {text:?}")).depot.path;
+    let there =
+        |address: &str, folder: &str| DepotPath::Ssh { address: address.into(), folder: folder.into() };
+    for folder in [".pintail/depot", "../depot", "/srv/depot", "./a:b", "a/b:c"] {
+        assert_eq!(path(folder), DepotPath::Folder(folder.into()));
+        assert_eq!(path(folder).to_string(), folder);
+    }
+    for (text, address, folder, told) in [
+        ("ssh://ci@db1/srv/depot", "ci@db1", "/srv/depot", "ci@db1:/srv/depot"),
+        ("ssh://ci@db1:2222/srv/depot", "ssh://ci@db1:2222", "/srv/depot", "ssh://ci@db1:2222/srv/depot"),
+        ("ssh://db1/~/depot", "db1", "depot", "db1:depot"),
+        ("ci@db1:/srv/depot", "ci@db1", "/srv/depot", "ci@db1:/srv/depot"),
+        ("db1:~/depot", "db1", "depot", "db1:depot"),
+        ("db1:depot", "db1", "depot", "db1:depot"),
+    ] {
+        assert_eq!(path(text), there(address, folder), "{text}");
+        assert_eq!(path(text).to_string(), told);
+    }
+}
+
+#[test]
+fn a_signer_is_a_key_or_its_file() {
+    let key = "RWQkka8DYDkjMNc+/28LDBoQaYXERo9xpSiKtr7YT5P7YZa4J/QD77Mq";
+    let lines = format!("[targets.prod]\nhosts = [\"local\"]\nsigned_by = [{key:?}, \"keys/RW.pub\"]");
+    let signers = parsed(&with(&lines)).target("prod").unwrap().signed_by.clone();
+    assert_eq!(signers, [SignedBy::Key(key.into()), SignedBy::File("keys/RW.pub".into())]);
 }
 
 #[test]

@@ -116,13 +116,17 @@ impl<'a> Walk<'a> {
             _ => format!("unknown key `{}` in {}", Shown(key), self.node.label()),
         };
         let complaint = Complaint::new(kind);
-        let complaint = match (did_you_mean::nearest(key, self.place.keys), places::elsewhere(key)) {
+        let elsewhere = places::elsewhere(key);
+        let complaint = match (did_you_mean::nearest(key, self.place.keys), &elsewhere[..]) {
             (Some(near), _) => complaint.meant(as_typed(&self.node.path_of(near), near, item)),
-            (None, Some(place)) if place.name == places::TOP.name => {
+            (None, []) => complaint.hint(did_you_mean::known_here(self.place.keys)),
+            (None, [place]) if place.name == places::TOP.name => {
                 complaint.hint(format!("`{key}` belongs at the top of the file, above the first table"))
             }
-            (None, Some(place)) => complaint.hint(format!("`{key}` belongs in `{}`", place.name)),
-            (None, None) => complaint.hint(did_you_mean::known_here(self.place.keys)),
+            (None, places) => {
+                let named: Vec<_> = places.iter().map(|place| format!("`{}`", place.name)).collect();
+                complaint.hint(format!("`{key}` belongs in {}", named.join(" or ")))
+            }
         };
         let span = key_span(self.table, key).unwrap_or_else(|| self.node.span.clone());
         self.node.source.report(&span, &self.node.path_of(key), complaint);

@@ -269,11 +269,23 @@ pub struct Plan {
     pub app: AppName,
     /// The target.
     pub target: String,
+    /// The signature that the target wants, checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
     /// Each host in the target's order.
     pub hosts: Vec<HostPart>,
     /// What it asks of whoever runs it, by what is live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<Asks>,
+}
+
+/// A signature that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The id of the key that made it.
+    pub by: String,
+    /// What the signer said of the file: the trusted comment.
+    pub comment: String,
 }
 
 /// One host's part of a [`Plan`].
@@ -292,7 +304,7 @@ impl Plan {
     pub fn new(desired: Desired<'_>, hosts: Vec<HostPart>) -> Plan {
         let target = desired.target.name.clone();
         let asks = asks::asks(desired.said, &target, &hosts);
-        Plan { format: FORMAT, app: desired.config.name.clone(), target, hosts, asks }
+        Plan { format: FORMAT, app: desired.config.name.clone(), target, signed: None, hosts, asks }
     }
 
     /// Whether nothing is to be done anywhere.

@@ -14,7 +14,7 @@ use super::scan::{Scanned, scan};
 use crate::decompress::{self, Opened};
 use crate::foreign::spelling::split;
 use crate::limits::Limits;
-use crate::served::hex;
+use crate::publisher::hex;
 use crate::shown;
 use crate::tarball::{ArchiveError, Kind, Member, Tarball};
 

@@ -20,7 +20,7 @@ use super::error::CpanError;
 use super::index::{CHECKSUMS, HISTORY, Index, LATEST};
 use super::rules::against;
 use crate::partial::Partial;
-use crate::served::{Publisher, names};
+use crate::publisher::{Publisher, names};
 
 /// The file in the depot's folder that says who may publish.
 pub const AUTHORS: &str = "authors.toml";

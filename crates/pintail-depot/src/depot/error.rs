@@ -9,6 +9,8 @@ use pintail_core::version::Version;
 
 use crate::import::ImportError;
 use crate::pack::PackError;
+use crate::remote::RemoteError;
+use crate::signing::Unsigned;
 use crate::unpack::UnpackError;
 
 /// Why something was not done with a depot.
@@ -61,10 +63,10 @@ pub enum DepotError {
         other_version: Version,
     },
     /// Nothing of that name and version.
-    #[error("`{name}` `{version}` is not in the depot `{}`; {}", .folder.display(), told(.there))]
+    #[error("`{name}` `{version}` is not in the depot `{place}`; {}", told(.there))]
     NotFound {
         /// The depot.
-        folder: PathBuf,
+        place: String,
         /// The application.
         name: AppName,
         /// The version.
@@ -98,6 +100,27 @@ pub enum DepotError {
     )]
     Altered {
         /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// It doesn't count as signed.
+    #[error("`{name}` `{version}` does not count as signed: {source}")]
+    Unsigned {
+        /// The application.
+        name: AppName,
+        /// The version.
+        version: Version,
+        /// Why.
+        source: Unsigned,
+    },
+    /// The depot is on another machine, and what was asked of it could not be done.
+    #[error(transparent)]
+    Away(RemoteError),
+    /// What came from an operator is not what it said.
+    #[error("what came for `{}` is not published: {what} differs from its card; say the same again", .path.display())]
+    NotWhole {
+        /// Where it would lie.
         path: PathBuf,
         /// What differs.
         what: &'static str,

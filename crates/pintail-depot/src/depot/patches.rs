@@ -35,7 +35,9 @@ impl Depot {
     ) -> Result<Option<Patch>, PatchError> {
         let card = |version: &Version| self.find(name, version).ok();
         let (Some(new), Some(old)) = (card(version), card(base.version())) else { return Ok(None) };
-        if ReleaseName::new(old.version.clone(), &old.digest) != *base {
+        // Of a depot on another machine nothing is brought for a patch: a host's signature is less.
+        let is_it = ReleaseName::new(old.version.clone(), &old.digest) == *base;
+        if !is_it || !self.holds(&old) || !self.holds(&new) {
             return Ok(None);
         }
         let key = key(lacking, Of::Artifact);

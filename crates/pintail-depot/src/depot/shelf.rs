@@ -29,6 +29,9 @@ const CARD_ENDING: &str = ".json";
 /// How a proof's file name ends.
 const PROOF_ENDING: &str = ".proof.json";
 
+/// How a signature's file name ends, behind that of what is signed: where `minisign -V` looks.
+const SIGNATURE_ENDING: &str = ".minisig";
+
 /// The folder that artifacts and cards lie in.
 #[derive(Debug, Clone)]
 pub(super) struct Shelf {
@@ -59,6 +62,18 @@ impl Shelf {
 
     pub(super) fn proof_path(&self, stem: &str) -> PathBuf {
         self.folder.join(format!("{stem}{PROOF_ENDING}"))
+    }
+
+    pub(super) fn signature_path(&self, stem: &str) -> PathBuf {
+        self.folder.join(format!("{stem}{ARTIFACT_ENDING}{SIGNATURE_ENDING}"))
+    }
+
+    /// Removes what lies beside the artifact at `stem`: what is missing is fine.
+    pub(super) fn remove_beside(&self, stem: &str) -> io::Result<()> {
+        for path in [self.card_path(stem), self.proof_path(stem), self.signature_path(stem)] {
+            pintail_os::files::remove_file(&path)?;
+        }
+        Ok(())
     }
 
     /// `NAME-VERSION` of every artifact, sorted. Temporary files start with a dot and don't count.

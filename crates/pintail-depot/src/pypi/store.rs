@@ -12,7 +12,7 @@ use super::error::PypiError;
 use super::name::{FileName, Kind, ProjectName};
 use super::page;
 use crate::partial::Partial;
-use crate::served::{Publisher, hex, names};
+use crate::publisher::{Publisher, hex, names};
 
 /// Largest file in bytes, 4 GiB: wheels with whole frameworks in them have some.
 const FILE_BYTES_MAX: u64 = 4 << 30;

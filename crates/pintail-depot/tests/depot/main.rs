@@ -11,4 +11,6 @@ mod golden;
 mod patch;
 mod publish;
 mod pypi;
+mod remote;
 mod round_trip;
+mod signing;

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::io::Cursor;
+use std::path::Path;
 
 fn image() -> Image {
     Image::of(Path::new("/proc/self/exe"))
@@ -43,7 +44,8 @@ fn a_host_that_lacks_the_agent_is_sent_it_if_it_is_of_its_kind() {
 #[test]
 fn the_line_for_the_host_is_one_word_behind_sh() {
     let image = image();
-    let line = there(&image, Path::new("/srv/it's here"), true).unwrap();
+    let face = ["agent", "--root", "/srv/it's here", "--observe"].map(str::to_owned);
+    let line = there(&image, &face).unwrap();
     let parts = [(image.seat().unwrap(), "SEAT"), (image.digest().unwrap().to_string(), "DIGEST")];
     let told = parts.iter().fold(line.clone(), |text, (part, name)| text.replace(part, name));
     insta::assert_snapshot!(told);

@@ -1,5 +1,6 @@
 //! `build`: an artifact of a commit, in the depot.
 
+use super::signed;
 use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::project::{Place, Project, by, typed};
@@ -36,6 +37,8 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     }
     let signals =
         pintail_os::signals::on_ending().map_err(|error| Trouble::new("cannot listen to signals", error))?;
+    // A password is asked for before anything takes time.
+    let key = signed::secret_key(&project)?;
     let order = Order {
         folder: &project.folder,
         config: &project.config,
@@ -49,6 +52,7 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     let mut heard = |_, bytes: &[u8]| screen::print_raw(&String::from_utf8_lossy(bytes), true);
     let published = build(&order, &mut heard, &|| !signals.is_set())?;
     let card = published.card();
+    let signed = key.map(|key| signed::sign(&project, &card.version, &key)).transpose()?;
     if matches!(published, Published::Added(_)) {
         // Only to spare the deployment that wait.
         let _ = depot.patch_ahead(&card.name, &card.version);
@@ -62,12 +66,13 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
         Published::AlreadyThere(_) => "was in the depot already, the same bytes",
     };
     screen::print(&format!(
-        "{} {} {told}: {} files, {}, digest {}",
+        "{} {} {told}: {} files, {}, digest {}{}",
         card.name,
         card.version,
         card.files,
         screen::bytes(card.packed_bytes),
-        card.digest.short()
+        card.digest.short(),
+        signed.map(|by| format!(", signed by {by}")).unwrap_or_default()
     ));
     Ok(Exit::Done)
 }

@@ -1,6 +1,11 @@
 //! `depot`: the artifacts.
 
+mod prune;
+mod signatures;
+
+use self::signatures::Signature;
 use super::dist;
+use super::signed::{self, Standing};
 use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::project::{Place, Project, typed};
@@ -28,6 +33,7 @@ struct Shown<'a> {
     format: u32,
     artifact: &'a Card,
     proof: Option<&'a Proof>,
+    signature: Option<Signature>,
     manifest: &'a Manifest,
 }
 
@@ -42,24 +48,29 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
         }
         args::Depot::Add { file, version, .. } => {
             let version = version.as_deref().map(|version| typed("version", version)).transpose()?;
+            let key = signed::secret_key(&project)?;
             let published = add(&project, file, version)?;
             let card = published.card();
+            let signed = key.map(|key| signed::sign(&project, &card.version, &key)).transpose()?;
             let told = match &published {
                 Published::Added(_) => "is in the depot",
                 Published::AlreadyThere(_) => "was in the depot already, the same bytes",
             };
             screen::print(&format!(
-                "{} {} {told}: {} files, digest {}",
+                "{} {} {told}: {} files, digest {}{}",
                 card.name,
                 card.version,
                 card.files,
-                card.digest.short()
+                card.digest.short(),
+                signed.map(|by| format!(", signed by {by}")).unwrap_or_default()
             ));
             Ok(Exit::Done)
         }
         args::Depot::Author { id, told } => dist::author(&project, id.as_deref().zip(told.as_deref())),
         args::Depot::Index => dist::index(&project),
         args::Depot::Verify { version } => verify(&project, version.as_deref()),
+        args::Depot::Sign { version, .. } => signatures::sign(&project, &typed("version", version)?),
+        args::Depot::Prune { keep, yes, json } => prune::run(&project, *keep, *yes, *json),
     }
 }
 
@@ -98,7 +109,7 @@ fn list(project: &Project, json: bool) -> Result<Exit, Failure> {
         return Ok(exit);
     }
     if listing.cards.is_empty() && faults.is_empty() {
-        screen::narrate(&format!("the depot `{}` is empty", depot.folder().display()));
+        screen::narrate(&format!("the depot `{}` is empty", depot.place()));
     }
     for card in &listing.cards {
         let commit = card
@@ -124,15 +135,21 @@ fn list(project: &Project, json: bool) -> Result<Exit, Failure> {
 }
 
 fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failure> {
-    let shown = project.depot().show(&project.config.name, version);
-    let (card, manifest) = shown
-        .map_err(|error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error))?;
-    let proof = project.depot().proof(&card);
-    let proof = proof
-        .map_err(|error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error))?;
+    let cannot = |error| Trouble::new(format!("cannot show `{}` {version}", project.config.name), error);
+    let depot = project.depot();
+    let (card, manifest) = depot.show(&project.config.name, version).map_err(cannot)?;
+    let proof = depot.proof(&card).map_err(cannot)?;
+    let standing = signed::standing(&depot, &card, &signed::known_keys(project)?).map_err(cannot)?;
+    let signature = Signature::of(standing);
     if json {
         let proof = proof.as_ref();
-        screen::print_document(&Shown { format: FORMAT, artifact: &card, proof, manifest: &manifest });
+        screen::print_document(&Shown {
+            format: FORMAT,
+            artifact: &card,
+            proof,
+            signature,
+            manifest: &manifest,
+        });
         return Ok(Exit::Done);
     }
     screen::print(&format!("{} {}  digest {}", card.name, card.version, card.digest));
@@ -141,6 +158,9 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
         card.commit.as_deref().unwrap_or("unknown"),
         moment(card.added_ms)
     ));
+    if let Some(signature) = &signature {
+        screen::print(&signature.told());
+    }
     screen::print(&format!(
         "{} files, {} packed, {} unpacked",
         card.files,
@@ -168,6 +188,7 @@ fn proven(proof: &Proof) -> String {
 
 fn verify(project: &Project, version: Option<&str>) -> Result<Exit, Failure> {
     let depot = project.depot();
+    let keys = signed::known_keys(project)?;
     let own = &project.config.name;
     let artifacts = match version {
         Some(version) => vec![(own.clone(), typed("version", version)?)],
@@ -179,8 +200,23 @@ fn verify(project: &Project, version: Option<&str>) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for (name, version) in artifacts {
         let told = if name == *own { version.to_string() } else { format!("{name} {version}") };
-        match depot.verify(&name, &version) {
-            Ok(card) => screen::print(&format!("{told} is whole, digest {}", card.digest.short())),
+        let verified = depot
+            .verify(&name, &version)
+            .and_then(|card| signed::standing(&depot, &card, &keys).map(|standing| (card, standing)));
+        match verified {
+            Ok((card, standing)) => {
+                let signed = match standing {
+                    Standing::None if keys.is_empty() => String::new(),
+                    Standing::None => ", not signed".to_owned(),
+                    Standing::Unchecked(by) => format!(", signed by {by}, as it says"),
+                    Standing::Holds(signed) => format!(", signed by {}", signed.by),
+                    Standing::Broken(why) => {
+                        exit = Exit::Refused;
+                        format!(", but not signed: {why}")
+                    }
+                };
+                screen::print(&format!("{told} is whole, digest {}{signed}", card.digest.short()));
+            }
             Err(error) => {
                 screen::narrate(&format!("error: {told} is not whole\n  {error}"));
                 exit = Exit::Refused;

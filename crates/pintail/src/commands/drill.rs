@@ -2,6 +2,7 @@
 //! once. After each: the host must tell the truth, serve one whole release, and be recovered by the next command.
 
 use super::operation;
+use super::signed;
 use super::status::drift;
 use crate::args;
 use crate::exit::{Exit, Failure};
@@ -111,6 +112,7 @@ impl Drill<'_> {
     /// What to deploy: the version named or the latest; where that is live, the last good one.
     fn wish(&mut self, version: Option<&str>, hosts: &[Host]) -> Result<Wish, Failure> {
         let (wish, artifact) = operation::release(self.project, version)?;
+        signed::required(self.project, self.target, &wish)?;
         let live = hosts.iter().find_map(|host| host.observed.current.release());
         if let Wish::Release(release) = &wish
             && live == Some(&release.name)

@@ -18,6 +18,13 @@ pub(crate) fn agent(args: &Agent) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+pub(crate) fn serve_depot(folder: &std::path::Path) -> Result<Exit, Failure> {
+    let depot = pintail_depot::Depot::new(folder);
+    let served = pintail_depot::served::serve(&depot, VERSION, std::io::stdin().lock(), std::io::stdout());
+    served.map_err(|error| Trouble::new(format!("cannot serve the depot `{}`", folder.display()), error))?;
+    Ok(Exit::Done)
+}
+
 pub(crate) fn seat(digest: &str, place: &std::path::Path) -> Result<Exit, Failure> {
     pintail_host::seat::take(&crate::project::typed("digest", digest)?, place)?;
     Ok(Exit::Done)

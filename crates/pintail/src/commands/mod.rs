@@ -11,6 +11,8 @@ mod plan_screen;
 
 mod watcher;
 
+mod signed;
+
 pub(crate) mod operation;
 
 mod dist;

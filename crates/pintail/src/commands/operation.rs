@@ -3,6 +3,7 @@
 
 use super::asks;
 use super::promotion::Before;
+use super::signed;
 use super::watcher::Watcher;
 use crate::args::How;
 use crate::exit::{Exit, Failure, told};
@@ -37,6 +38,8 @@ pub(crate) struct Order<'a> {
 /// # Errors
 /// Nothing was changed.
 pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
+    // Before any host is asked.
+    let signed = signed::required(order.project, order.target, &order.wish)?;
     let operator = order.project.operator()?;
     let mut watcher = Watcher::new(&operator, order.how.json);
     let (mut hosts, skipped) = reach(&operator, order, &mut watcher)?;
@@ -61,7 +64,7 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
         patches: &patches,
         said: &said,
     };
-    let mut plan = target::plan(desired, &hosts)?;
+    let mut plan = Plan { signed, ..target::plan(desired, &hosts)? };
     if plan.is_nothing() {
         watcher.nothing(&plan);
         return Ok(Exit::Done);
@@ -295,7 +298,7 @@ pub(crate) fn release(project: &Project, wanted: Option<&str>) -> Result<(Wish, 
             })?
         }
         None => depot.latest(name).map_err(|error| cannot_take(&format!("`{name}`"), &error))?.ok_or_else(|| {
-            Trouble::new(format!("there is no `{name}` to deploy"), format!("the depot `{}` is empty", depot.folder().display()))
+            Trouble::new(format!("there is no `{name}` to deploy"), format!("the depot `{}` is empty", depot.place()))
                 .hint("`pintail build --version V` makes one, or name a file: `pintail deploy TARGET NAME-1.0.tar.gz`")
         })?,
     };

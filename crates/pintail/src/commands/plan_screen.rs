@@ -9,6 +9,9 @@ use std::fmt::Write;
 /// The plan for people. Hosts that do the same stand together.
 pub(crate) fn shown(plan: &Plan, commits: &[String], before: Option<&Before>) -> String {
     let mut text = format!("plan for `{}` of `{}`\n", plan.target, plan.app);
+    if let Some(signed) = &plan.signed {
+        let _ = writeln!(text, "  signed by {}", signed.by);
+    }
     let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
     for part in &plan.hosts {
         let does = host(part);

@@ -14,6 +14,7 @@ mod hosts;
 
 mod clocks;
 mod course;
+mod depot;
 mod disks;
 mod elsewhere;
 mod links;
