@@ -71,6 +71,7 @@ pub struct Program {
     argv: Vec<OsString>,
     folder: Option<PathBuf>,
     environment: Option<BTreeMap<String, String>>,
+    set: Vec<(OsString, OsString)>,
     bound: Option<Duration>,
     ours: bool,
 }
@@ -82,6 +83,7 @@ impl Program {
             argv: vec![name.as_ref().to_owned()],
             folder: None,
             environment: None,
+            set: Vec::new(),
             bound: None,
             ours: false,
         }
@@ -107,6 +109,12 @@ impl Program {
     /// With exactly this environment, nothing inherited.
     pub fn with_environment(mut self, environment: BTreeMap<String, String>) -> Self {
         self.environment = Some(environment);
+        self
+    }
+
+    /// With `name` set to `value` in its environment, whatever that is otherwise.
+    pub fn set(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.set.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -139,6 +147,7 @@ impl Program {
         if let Some(environment) = &self.environment {
             command.env_clear().envs(environment);
         }
+        command.envs(self.set.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -1,14 +1,36 @@
-//! git, by its own program: the one place that runs it.
+//! git, by its own program: the one place that runs it. Below are what a repository is (`repository`), what is changed
+//! in one (`record`), and the other one (`remote`).
+
+pub mod repository;
+
+pub mod record;
+
+pub mod remote;
 
 use pintail_os::program::{Piped, Program};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// Bytes of git's answers that are read.
 const ANSWER_MAX: usize = 1 << 20;
 
+/// How long git may take for what it has on this disk.
+const WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// git, to be asked something: in its own language, by nobody's pager, asking nobody.
 fn git(folder: &Path) -> Program {
-    Program::new("git").args(["-C"]).args([folder])
+    speaking(folder).set("LC_ALL", "C").within(WITHIN)
+}
+
+/// git, to run hooks: these are the operator's, and speak their language.
+fn speaking(folder: &Path) -> Program {
+    Program::new("git")
+        .args(["--no-pager", "-C"])
+        .args([folder])
+        .set("GIT_TERMINAL_PROMPT", "0")
+        .set("GIT_OPTIONAL_LOCKS", "0")
+        .set("GIT_EDITOR", "false")
 }
 
 fn line(program: &Program) -> io::Result<String> {

@@ -23,7 +23,7 @@ places! {
     DEPOT "[depot]" ["path"];
     BUILD "[build]" ["exclude", "steps", "test", "include"];
     INCLUDE "[[build.include]]" ["name", "version", "into"];
-    RELEASE "[release]" ["branch", "stage", "tag"];
+    RELEASE "[release]" ["branch", "remote", "stage", "tag"];
     TARGET "[targets.NAME]" [
         "hosts", "requires", "wave", "max_failed", "lost_operator", "root", "confirm_within",
     ];
