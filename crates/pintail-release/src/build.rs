@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long one build step may take.
-const STEP_WITHIN: Duration = Duration::from_secs(60 * 60);
+pub(crate) const STEP_WITHIN: Duration = Duration::from_secs(60 * 60);
 
 /// What is built.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub fn make(
 }
 
 /// The commit's files as they are in it, never those of the work tree.
-fn check_out(folder: &Path, hash: &str, tree: &Path) -> std::io::Result<()> {
+pub(crate) fn check_out(folder: &Path, hash: &str, tree: &Path) -> std::io::Result<()> {
     pintail_os::files::make_folder(tree, 0o755)?;
     let mut piped = git::archive(folder, hash)?;
     let unpacked = {

@@ -10,6 +10,7 @@ mod pattern;
 mod usual;
 
 use crate::edit::{Change, Edit};
+use crate::next::Custom;
 use pintail_core::config::VersionFile;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
@@ -49,8 +50,8 @@ pub struct Places {
     pub spots: Vec<Spot>,
     /// The version that the first place has.
     pub version: Option<Version>,
-    /// Whether it is a Perl distribution.
-    pub is_perl: bool,
+    /// How its versions are read elsewhere.
+    pub custom: Custom,
     /// The files' contents.
     contents: BTreeMap<String, Vec<u8>>,
 }
@@ -115,7 +116,9 @@ pub fn find(tree: Tree<'_>, files: Option<&[VersionFile]>) -> Result<Places, Vec
         Some(files) => said(tree, files)?,
         None => usual::find(tree)?,
     };
-    places.is_perl |= perl::is_distribution(tree);
+    if places.custom == Custom::Unknown && perl::is_distribution(tree) {
+        places.custom = Custom::Perl;
+    }
     let first = places.spots.first().map(|spot| places.found(spot));
     places.version = first.and_then(|text| text.parse().ok());
     Ok(places)

@@ -13,3 +13,5 @@ pub mod edit;
 pub mod bump;
 
 pub mod changelog;
+
+pub mod release;

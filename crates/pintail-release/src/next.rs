@@ -13,6 +13,18 @@ pub enum Scheme {
     Decimal,
 }
 
+/// How versions are read where the project's packages go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Custom {
+    /// Nothing says so.
+    #[default]
+    Unknown,
+    /// As numbers with decimals: CPAN.
+    Perl,
+    /// Part by part: crates.io, npm, PyPI.
+    Parts,
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
@@ -41,14 +53,34 @@ pub enum NoNext {
 const DECIMALS: usize = 3;
 
 impl Scheme {
-    /// That of a project whose latest version is this. Two parts with three digits behind the point are one number, and
-    /// in a Perl distribution any two parts are; all else goes part by part.
-    pub fn of(latest: &Version, is_perl: bool) -> Scheme {
-        match latest.as_str().split_once('.') {
-            Some((whole, decimals)) if is_digits(whole) && is_digits(decimals) => {
-                if is_perl || decimals.len() == DECIMALS { Scheme::Decimal } else { Scheme::Parts }
-            }
+    /// That of a project with such a version. Two parts with three digits behind the point are one number, and in a Perl
+    /// distribution any two parts are; all else goes part by part, and always so where `custom` is that.
+    pub fn of(version: &Version, custom: Custom) -> Scheme {
+        match version.as_str().split_once('.') {
+            Some((whole, decimals)) if is_digits(whole) && is_digits(decimals) => match custom {
+                Custom::Perl => Scheme::Decimal,
+                Custom::Unknown if decimals.len() == DECIMALS => Scheme::Decimal,
+                Custom::Unknown | Custom::Parts => Scheme::Parts,
+            },
             _ => Scheme::Parts,
+        }
+    }
+
+    /// The latest of these, in the form that the next one is made of: a decimal with as many places as the longest has,
+    /// since `0.95` after `0.940` is `0.950`.
+    pub fn latest<'v>(self, versions: impl IntoIterator<Item = &'v Version>) -> Option<Version> {
+        let versions: Vec<&Version> = versions.into_iter().collect();
+        let latest = (*versions.iter().max_by(|a, b| self.compare(a, b))?).clone();
+        let places =
+            |version: &&Version| version.as_str().split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        match latest.as_str().split_once('.') {
+            Some((whole, decimals)) if self == Scheme::Decimal && is_digits(decimals) => {
+                let longest = versions.iter().filter(|version| number(version).is_some()).map(places).max();
+                let widened =
+                    format!("{whole}.{decimals:0<width$}", width = longest.unwrap_or(0).min(DECIMALS));
+                widened.parse().ok().or(Some(latest))
+            }
+            _ => Some(latest),
         }
     }
 
@@ -138,7 +170,7 @@ mod tests {
 
     fn after(latest: &str, wanted: &Wanted) -> String {
         let latest = version(latest);
-        match Scheme::of(&latest, false).next(&latest, wanted) {
+        match Scheme::of(&latest, Custom::Unknown).next(&latest, wanted) {
             Ok(next) => next.to_string(),
             Err(error) => error.to_string(),
         }
@@ -178,11 +210,23 @@ mod tests {
 
     #[test]
     fn perl_counts_in_decimals_however_many() {
-        let scheme = Scheme::of(&version("0.9"), true);
+        let scheme = Scheme::of(&version("0.9"), Custom::Perl);
         assert_eq!(scheme, Scheme::Decimal);
         assert_eq!(scheme.next(&version("0.9"), &Wanted::Patch).unwrap().as_str(), "1.0");
         assert_eq!(scheme.next(&version("0.09"), &Wanted::Patch).unwrap().as_str(), "0.10");
-        assert_eq!(Scheme::of(&version("1.2.3"), true), Scheme::Parts);
+        assert_eq!(Scheme::of(&version("1.2.3"), Custom::Perl), Scheme::Parts);
+        assert_eq!(Scheme::of(&version("1.100"), Custom::Parts), Scheme::Parts);
+    }
+
+    #[test]
+    fn the_latest_has_the_places_of_the_longest() {
+        let latest = |scheme: Scheme, all: &[&str]| {
+            scheme.latest(&all.iter().map(|text| version(text)).collect::<Vec<_>>()).map(String::from)
+        };
+        assert_eq!(latest(Scheme::Decimal, &["0.940", "0.95", "1.215b", "0.9"]).as_deref(), Some("0.950"));
+        assert_eq!(latest(Scheme::Decimal, &["0.09", "0.1"]).as_deref(), Some("0.10"));
+        assert_eq!(latest(Scheme::Parts, &["0.9", "0.10"]).as_deref(), Some("0.10"));
+        assert_eq!(latest(Scheme::Parts, &[]), None);
     }
 
     #[test]

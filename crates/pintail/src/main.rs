@@ -46,6 +46,7 @@ fn run(typed: Typed) -> Result<Exit, Failure> {
     match typed.command {
         Command::Init(args) => commands::init::run(&place, &args),
         Command::Build(args) => commands::build::run(&place, &args),
+        Command::Release(args) => commands::release::run(&place, &args),
         Command::Plan(args) => commands::plan::run(&place, &args),
         Command::Deploy(args) => commands::deploy::run(&place, &args),
         Command::Rollback(args) => commands::rollback::run(&place, &args),

@@ -2,6 +2,7 @@
 //! distribution's. If more than one of them has one, nobody can tell which is meant.
 
 use super::{Places, Tree, json, perl};
+use crate::next::Custom;
 use pintail_core::wire::Trouble;
 use std::ops::Range;
 use toml_edit::{Document, Item, TableLike};
@@ -69,7 +70,7 @@ fn cargo(tree: Tree<'_>) -> Looked {
     let shared = table(workspace, "package").and_then(|package| inside(&manifest, package.get("version")));
     let is_own = own.is_some();
     let Some(range) = own.or(shared) else { return Ok(None) };
-    let mut places = Places { by: Some(MANIFEST), ..Places::default() };
+    let mut places = Places { by: Some(MANIFEST), custom: Custom::Parts, ..Places::default() };
     let old = manifest[range.clone()].to_owned();
     places.add(MANIFEST, manifest.as_bytes(), [range]);
     let names = if is_own {
@@ -120,7 +121,7 @@ fn locked(lock: &str, names: &[String], old: &str) -> Result<Vec<Range<usize>>, 
 fn npm(tree: Tree<'_>) -> Looked {
     let Some(manifest) = text(tree, "package.json")? else { return Ok(None) };
     let Some(range) = json::string_at(&manifest, &["version"]) else { return Ok(None) };
-    let mut places = Places { by: Some("package.json"), ..Places::default() };
+    let mut places = Places { by: Some("package.json"), custom: Custom::Parts, ..Places::default() };
     places.add("package.json", manifest.as_bytes(), [range]);
     for name in ["package-lock.json", "npm-shrinkwrap.json"] {
         if let Some(lock) = text(tree, name)? {
@@ -140,13 +141,13 @@ fn python(tree: Tree<'_>) -> Looked {
     let Some(range) = project.and_then(|project| inside(&manifest, project.get("version"))) else {
         return Ok(None);
     };
-    let mut places = Places { by: Some(MANIFEST), ..Places::default() };
+    let mut places = Places { by: Some(MANIFEST), custom: Custom::Parts, ..Places::default() };
     places.add(MANIFEST, manifest.as_bytes(), [range]);
     Ok(Some(places))
 }
 
 fn distribution(tree: Tree<'_>) -> Looked {
-    let mut places = Places { by: Some("the Perl distribution"), is_perl: true, ..Places::default() };
+    let mut places = Places { by: Some("the Perl distribution"), custom: Custom::Perl, ..Places::default() };
     for (path, content, range) in perl::places(tree) {
         places.add(&path, &content, [range]);
     }

@@ -1,6 +1,6 @@
 //! What is changed in a repository: a commit, a tag, and both taken back. Knows nothing of releases.
 
-use super::{ANSWER_MAX, git, speaking};
+use super::{ANSWER_MAX, answer, git, speaking, tail};
 use pintail_os::program::{Ended, Program, Stream};
 use std::io;
 use std::path::Path;
@@ -11,20 +11,28 @@ const HOOKS_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// How long making a signature may take: somebody may have to find a key's password, or touch it.
 const SIGNING_WITHIN: Duration = Duration::from_secs(2 * 60);
 
-/// Commits these files of the work tree, with the operator's hooks. `heard` gets what they say.
+/// Says to git that these files, relative to the top of the work tree, are to be committed as they are.
+///
+/// # Errors
+/// git's.
+pub fn add(folder: &Path, files: &[String]) -> io::Result<()> {
+    let program =
+        git(folder).args(["add", "--"]).args(files.iter().map(|file| format!(":(top,literal){file}")));
+    answer(&program, ANSWER_MAX).map(drop)
+}
+
+/// Commits what was added, with the operator's hooks. `heard` gets what they say.
 ///
 /// # Errors
 /// A hook refused, or git.
 pub fn commit(
     folder: &Path,
-    files: &[String],
     message: &str,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let program = speaking(folder)
-        .args(["commit", "--quiet", "--cleanup=verbatim", "-m", message, "--only", "--"])
-        .args(files.iter().map(|file| format!(":(top,literal){file}")))
+        .args(["commit", "--quiet", "--cleanup=verbatim", "-m", message])
         .within(HOOKS_WITHIN);
     told(&program, "git commit", heard, wanted)
 }
@@ -34,7 +42,7 @@ pub fn commit(
 /// # Errors
 /// Such a file, or git's.
 pub fn go_back(folder: &Path, commit: &str) -> io::Result<()> {
-    git(folder).args(["reset", "--quiet", "--keep", commit]).output(ANSWER_MAX).map(drop)
+    answer(&git(folder).args(["reset", "--quiet", "--keep", commit]), ANSWER_MAX).map(drop)
 }
 
 /// Makes the annotated tag `name` on `commit`.
@@ -46,7 +54,7 @@ pub fn tag(folder: &Path, name: &str, commit: &str, message: &str, signed: bool)
     let program = git(folder)
         .args(["tag", "--annotate", kind, "--cleanup=verbatim", "-m", message, "--", name, commit])
         .within(SIGNING_WITHIN);
-    program.output(ANSWER_MAX).map(drop)
+    answer(&program, ANSWER_MAX).map(drop)
 }
 
 /// Removes the tag `name` if it still is `object`.
@@ -54,7 +62,8 @@ pub fn tag(folder: &Path, name: &str, commit: &str, message: &str, signed: bool)
 /// # Errors
 /// It is another one, or git's.
 pub fn remove_tag(folder: &Path, name: &str, object: &str) -> io::Result<()> {
-    git(folder).args(["update-ref", "-d", &format!("refs/tags/{name}"), object]).output(ANSWER_MAX).map(drop)
+    answer(&git(folder).args(["update-ref", "-d", &format!("refs/tags/{name}"), object]), ANSWER_MAX)
+        .map(drop)
 }
 
 /// Makes a signature that nothing refers to, to see that it can be done.
@@ -63,11 +72,10 @@ pub fn remove_tag(folder: &Path, name: &str, object: &str) -> io::Result<()> {
 /// It can't, and why.
 pub fn try_signing(folder: &Path, commit: &str) -> io::Result<()> {
     let tree = format!("{commit}^{{tree}}");
-    git(folder)
+    let program = git(folder)
         .args(["commit-tree", "-S", "-m", "to see whether a signature can be made", &tree])
-        .within(SIGNING_WITHIN)
-        .output(ANSWER_MAX)
-        .map(drop)
+        .within(SIGNING_WITHIN);
+    answer(&program, ANSWER_MAX).map(drop)
 }
 
 /// Runs it; an error holds how it ended and the end of what it said.
@@ -87,15 +95,6 @@ fn told(
     )?;
     match ended {
         Ended::Code(0) => Ok(()),
-        ended => Err(io::Error::other(format!("`{name}` {ended}{}", tail(&said)))),
+        ended => Err(io::Error::other(format!("`{name}` {ended}\n{}", tail(&said)))),
     }
-}
-
-/// The last lines of what was said.
-fn tail(said: &[u8]) -> String {
-    /// Lines that are told: what went wrong stands at the end.
-    const LINES: usize = 10;
-    let text = String::from_utf8_lossy(said);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(LINES)..].iter().map(|line| format!("\n{line}")).collect()
 }

@@ -1,7 +1,7 @@
 //! The other repository: what it has, and what it is given. Fetches nothing, so no reference here is touched.
 
 use super::repository::{REFERENCES_MAX, Tagged, setting};
-use super::{ANSWER_MAX, git, speaking};
+use super::{ANSWER_MAX, answer, git, speaking, tail};
 use pintail_os::program::{Program, Stream};
 use std::collections::BTreeMap;
 use std::io;
@@ -39,7 +39,7 @@ pub fn look(folder: &Path, remote: &str) -> io::Result<There> {
     let program = unasked(git(folder), folder)
         .args(["ls-remote", "--symref", "--end-of-options", remote, "HEAD", "refs/heads/*", "refs/tags/*"])
         .within(ASK_WITHIN);
-    Ok(read(&String::from_utf8_lossy(&program.output(REFERENCES_MAX)?)))
+    Ok(read(&String::from_utf8_lossy(&answer(&program, REFERENCES_MAX)?)))
 }
 
 fn read(answer: &str) -> There {
@@ -97,10 +97,7 @@ pub fn push(
     )?;
     match ended.is_success() {
         true => Ok(()),
-        false => {
-            let said = String::from_utf8_lossy(&said).trim().to_owned();
-            Err(io::Error::other(format!("`git push` {ended}: {said}")))
-        }
+        false => Err(io::Error::other(format!("`git push` {ended}\n{}", tail(&said)))),
     }
 }
 

@@ -1,13 +1,12 @@
 //! What a repository is: its branch, its state, its tags, its commits. Changes nothing.
 
-use super::{ANSWER_MAX, git, line};
+use super::{ANSWER_MAX, answer, git, line, perhaps};
+use pintail_os::program::Program;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a list of references that are read: a hundred thousand tags.
 pub(super) const REFERENCES_MAX: usize = 64 << 20;
-/// Bytes of a file that is read from a commit.
-const BLOB_MAX: usize = 64 << 20;
 
 /// A tag, and the commit that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub fn own_path(folder: &Path, name: &str) -> io::Result<PathBuf> {
 /// # Errors
 /// git's.
 pub fn branch(folder: &Path) -> io::Result<Option<String>> {
-    Ok(optional(line(&git(folder).args(["symbolic-ref", "--quiet", "--short", "HEAD"]))))
+    perhaps(&git(folder).args(["symbolic-ref", "--quiet", "--short", "HEAD"]))
 }
 
 /// What a setting of git's says, as git reads it; `None` where it says nothing.
@@ -100,7 +99,7 @@ pub fn changes(folder: &Path, but: Option<&Path>) -> io::Result<Vec<String>> {
     if let Some(but) = but {
         program = program.args([format!(":(exclude){}", but.display())]);
     }
-    let answer = program.output(REFERENCES_MAX)?;
+    let answer = answer(&program, REFERENCES_MAX)?;
     let mut changes = Vec::new();
     let mut entries = answer.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
     while let Some(entry) = entries.next() {
@@ -118,7 +117,7 @@ pub fn changes(folder: &Path, but: Option<&Path>) -> io::Result<Vec<String>> {
 /// # Errors
 /// git's.
 pub fn tracked(folder: &Path) -> io::Result<Vec<String>> {
-    let answer = git(folder).args(["ls-files", "-z"]).output(REFERENCES_MAX)?;
+    let answer = answer(&git(folder).args(["ls-files", "-z"]), REFERENCES_MAX)?;
     let names = answer.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
@@ -129,9 +128,19 @@ pub fn tracked(folder: &Path) -> io::Result<Vec<String>> {
 /// git's.
 pub fn changed_by(folder: &Path, commit: &str) -> io::Result<Vec<String>> {
     let range = format!("{commit}^");
-    let answer = git(folder)
-        .args(["diff-tree", "-r", "-z", "--name-only", "--no-renames", &range, commit])
-        .output(REFERENCES_MAX)?;
+    names(&git(folder).args(["diff-tree", "-r", "-z", "--name-only", "--no-renames", &range, commit]))
+}
+
+/// The files that are added to be committed, relative to the top of the work tree.
+///
+/// # Errors
+/// git's.
+pub fn added(folder: &Path) -> io::Result<Vec<String>> {
+    names(&git(folder).args(["diff-index", "--cached", "-z", "--name-only", "--no-renames", "HEAD"]))
+}
+
+fn names(program: &Program) -> io::Result<Vec<String>> {
+    let answer = answer(program, REFERENCES_MAX)?;
     let names = answer.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
@@ -150,7 +159,7 @@ pub fn prefix(folder: &Path) -> io::Result<String> {
 /// git's.
 pub fn tags(folder: &Path) -> io::Result<Vec<Tagged>> {
     let form = "--format=%(refname:strip=2) %(objectname) %(*objectname)";
-    let answer = git(folder).args(["for-each-ref", form, "refs/tags"]).output(REFERENCES_MAX)?;
+    let answer = answer(&git(folder).args(["for-each-ref", form, "refs/tags"]), REFERENCES_MAX)?;
     let text = String::from_utf8_lossy(&answer).into_owned();
     let tagged = |line: &str| {
         let mut words = line.split(' ');
@@ -162,22 +171,28 @@ pub fn tags(folder: &Path) -> io::Result<Vec<Tagged>> {
 }
 
 /// The object that a reference is; `None` where it isn't there.
-pub fn reference(folder: &Path, name: &str) -> Option<String> {
-    optional(line(&git(folder).args(["rev-parse", "--verify", "--quiet", "--end-of-options", name])))
+///
+/// # Errors
+/// git's.
+pub fn reference(folder: &Path, name: &str) -> io::Result<Option<String>> {
+    perhaps(&git(folder).args(["rev-parse", "--verify", "--quiet", "--end-of-options", name]))
 }
 
 /// Whether the object is in this repository.
 pub fn has(folder: &Path, object: &str) -> bool {
-    git(folder).args(["cat-file", "-e", object]).output(ANSWER_MAX).is_ok()
+    answer(&git(folder).args(["cat-file", "-e", object]), ANSWER_MAX).is_ok()
 }
 
 /// Whether `old` is `new` or one of its ancestors; both are here.
 pub fn is_ancestor(folder: &Path, old: &str, new: &str) -> bool {
-    git(folder).args(["merge-base", "--is-ancestor", old, new]).output(ANSWER_MAX).is_ok()
+    answer(&git(folder).args(["merge-base", "--is-ancestor", old, new]), ANSWER_MAX).is_ok()
 }
 
 /// The first parent of `commit`; `None` of a root.
-pub fn parent(folder: &Path, commit: &str) -> Option<String> {
+///
+/// # Errors
+/// git's.
+pub fn parent(folder: &Path, commit: &str) -> io::Result<Option<String>> {
     reference(folder, &format!("{commit}^1"))
 }
 
@@ -187,8 +202,8 @@ pub fn parent(folder: &Path, commit: &str) -> Option<String> {
 /// git's.
 pub fn line_of_commits(folder: &Path, from: &str, to: &str) -> io::Result<Vec<String>> {
     let range = format!("{from}..{to}");
-    let answer =
-        git(folder).args(["rev-list", "--first-parent", "--reverse", &range]).output(REFERENCES_MAX)?;
+    let program = git(folder).args(["rev-list", "--first-parent", "--reverse", &range]);
+    let answer = answer(&program, REFERENCES_MAX)?;
     Ok(String::from_utf8_lossy(&answer).lines().map(str::to_owned).collect())
 }
 
@@ -197,7 +212,7 @@ pub fn line_of_commits(folder: &Path, from: &str, to: &str) -> io::Result<Vec<St
 /// # Errors
 /// git's.
 pub fn message(folder: &Path, object: &str) -> io::Result<String> {
-    let answer = git(folder).args(["cat-file", "-p", object]).output(ANSWER_MAX)?;
+    let answer = answer(&git(folder).args(["cat-file", "-p", object]), ANSWER_MAX)?;
     let text = readable(&answer);
     Ok(text.split_once("\n\n").map_or(String::new(), |(_, message)| message.to_owned()))
 }
@@ -209,10 +224,14 @@ pub fn message(folder: &Path, object: &str) -> io::Result<String> {
 /// git's.
 pub fn subjects(folder: &Path, from: Option<&str>, to: &str, count: usize) -> io::Result<Vec<String>> {
     let range = from.map_or(to.to_owned(), |from| format!("{from}..{to}"));
-    let answer = git(folder)
-        .args(["log", "--no-merges", "--encoding=UTF-8", "--format=%s"])
-        .args([&format!("--max-count={count}"), "--end-of-options", &range, "--", "."])
-        .output(ANSWER_MAX)?;
+    let program = git(folder).args(["log", "--no-merges", "--encoding=UTF-8", "--format=%s"]).args([
+        &format!("--max-count={count}"),
+        "--end-of-options",
+        &range,
+        "--",
+        ".",
+    ]);
+    let answer = answer(&program, ANSWER_MAX)?;
     let lines = answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     Ok(lines.map(readable).collect())
 }
@@ -235,14 +254,6 @@ pub fn lacking(folder: &Path, old: &str, new: &str) -> io::Result<u64> {
     Ok(count.parse().unwrap_or(0))
 }
 
-/// The content of a file of a commit; `path` is relative to `folder`.
-///
-/// # Errors
-/// It isn't there.
-pub fn blob(folder: &Path, commit: &str, path: &str) -> io::Result<Vec<u8>> {
-    git(folder).args(["cat-file", "blob", &format!("{commit}:./{path}")]).output(BLOB_MAX)
-}
-
 /// That git has no name and address to write into a commit or a tag, if so.
 ///
 /// # Errors
@@ -250,7 +261,7 @@ pub fn blob(folder: &Path, commit: &str, path: &str) -> io::Result<Vec<u8>> {
 pub fn identity(folder: &Path) -> io::Result<()> {
     // What git would make up from the machine's name is nobody's.
     for who in ["GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"] {
-        git(folder).args(["-c", "user.useConfigOnly=true", "var", who]).output(ANSWER_MAX)?;
+        answer(&git(folder).args(["-c", "user.useConfigOnly=true", "var", who]), ANSWER_MAX)?;
     }
     Ok(())
 }

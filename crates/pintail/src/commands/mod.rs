@@ -20,6 +20,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod maintenance;
 pub(crate) mod plan;
+pub(crate) mod release;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod status;
