@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// How often a running program's bound and the caller's wish to stop are looked at.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How soon a program that has closed its outputs is first looked at again: most end at once then, and who runs forty
+/// short ones should not wait forty glances.
+const FIRST_GLANCE: Duration = Duration::from_millis(1);
 /// What a program gets between TERM and KILL when it is stopped for its bound or by the caller.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long output is still read after the program itself ended: a grandchild may hold the pipe for ever.
@@ -174,9 +177,11 @@ impl Program {
     ) -> io::Result<Ended> {
         let started = Instant::now();
         let mut silent = false;
+        let mut pause = FIRST_GLANCE;
         loop {
             if silent {
-                thread::sleep(GLANCE);
+                thread::sleep(pause);
+                pause = GLANCE.min(pause * 2);
             } else {
                 match pieces.recv_timeout(GLANCE) {
                     Ok((stream, bytes)) => heard(stream, &bytes),

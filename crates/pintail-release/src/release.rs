@@ -25,3 +25,6 @@ pub use hands::{Ear, Progress};
 pub use journal::{Record, State};
 pub use plan::{FORMAT, Plan, Step};
 pub use stage::{Live, Stage};
+
+#[cfg(test)]
+mod trials;

@@ -5,6 +5,7 @@ use super::plan::{Plan, short};
 use super::stage::Stage;
 use crate::git::{record, repository};
 use pintail_core::config::Config;
+use pintail_core::digest::Digest;
 use pintail_core::wire::Trouble;
 use pintail_depot::{Card, Depot};
 use pintail_os::program::Stream;
@@ -129,14 +130,26 @@ impl Hands<'_> {
         })
     }
 
-    /// What the tag says.
-    pub(super) fn tag_message(&self) -> Result<String, Failure> {
+    /// The artifact on the bench, which must be that one: what was built again may be another.
+    pub(super) fn card_of(&self, digest: &Digest) -> Result<Card, Failure> {
+        let card = self.card()?;
+        match card.digest == *digest {
+            true => Ok(card),
+            false => Err(Failure::new(
+                format!("cannot go on with the artifact {}", digest.short()),
+                format!("it had to be built again, and came out as another: {}", card.digest.short()),
+            )),
+        }
+    }
+
+    /// What the tag of that artifact says.
+    pub(super) fn tag_message(&self, digest: &Digest) -> String {
         let Plan { app, version, .. } = &self.plan;
-        Ok(format!("{app} {version}\n\nArtifact: {}\n", self.card()?.digest))
+        format!("{app} {version}\n\nArtifact: {digest}\n")
     }
 
     /// What is in the tag's place.
-    pub(super) fn tag_there(&self, commit: &str) -> Result<TagThere, Failure> {
+    pub(super) fn tag_there(&self, commit: &str, digest: &Digest) -> Result<TagThere, Failure> {
         let tag = &self.plan.tag;
         let fail =
             |error: io::Error| Failure::new(format!("cannot look at the tag `{tag}`"), error.to_string());
@@ -146,7 +159,7 @@ impl Hands<'_> {
         };
         let peeled = repository::reference(self.folder, &format!("{name}^{{commit}}")).map_err(fail)?;
         let says = repository::message(self.folder, &object).map_err(fail)?;
-        match peeled.as_deref() == Some(commit) && says.starts_with(self.tag_message()?.trim_end()) {
+        match peeled.as_deref() == Some(commit) && says.starts_with(self.tag_message(digest).trim_end()) {
             true => Ok(TagThere::Ours(object)),
             false => Ok(TagThere::Other),
         }
@@ -176,8 +189,13 @@ pub(super) enum TagThere {
 pub(super) fn commit_of(memo: &Memo) -> Result<&str, Failure> {
     match memo {
         Memo::Commit { commit } => Ok(commit),
-        _ => Err(Failure::new("cannot go on", "the journal does not say which commit it is about")),
+        _ => Err(silent()),
     }
+}
+
+/// That a memo is not of its step.
+pub(super) fn silent() -> Failure {
+    Failure::new("cannot go on", "the journal does not say what the step is about")
 }
 
 /// A trouble as the saga has it.

@@ -1,6 +1,7 @@
 //! What undoing a step needs to know of the world before it. It is journaled before the step acts, so its form is a
 //! promise: `docs/formats/release-journal.md`.
 
+use pintail_core::digest::Digest;
 use pintail_core::name::ReleaseName;
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +16,18 @@ pub(super) enum Memo {
         /// Its hash.
         commit: String,
     },
-    /// What was live on the target.
+    /// What was live on the target, and what shall be: the bench that could tell may be gone when it is undone.
     Live {
-        /// The release, the same on every host; `None` where none was.
+        /// The release before, the same on every host; `None` where none was.
         release: Option<ReleaseName>,
+        /// The one that this release makes.
+        new: ReleaseName,
+    },
+    /// What the tag says.
+    Tag {
+        /// The hash of its commit.
+        commit: String,
+        /// The digest of the artifact.
+        digest: Digest,
     },
 }

@@ -42,7 +42,7 @@ impl Actor for Hands<'_> {
             Step::Commit { files, message } => commit::act(self, files, message),
             Step::Build { .. } => build::act(self, memo),
             Step::Prove { .. } => prove::act(self),
-            Step::Stage { target } => stage::act(self, target),
+            Step::Stage { target } => stage::act(self, target, memo),
             Step::Tag { signed, .. } => tag::act(self, *signed, memo),
             Step::Push => push::act(self, memo),
             Step::Publish => publish::act(self),

@@ -57,9 +57,7 @@ impl Release<'_> {
         let Some(held) = held else {
             return Ok(self.planned(&plan));
         };
-        if !self.args.json {
-            screen::narrate(shown::plan(&plan).trim_end());
-        }
+        screen::narrate(shown::plan(&plan).trim_end());
         if !self.args.yes && !self.agreed(&plan)? {
             screen::narrate("nothing was changed");
             return Ok(Exit::Refused);

@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn release(version: &str) -> pintail_core::name::ReleaseName {
+    pintail_core::name::ReleaseName::new(version.parse().unwrap(), &Digest::of(b""))
+}
+
 fn events() -> Vec<Event<Memo>> {
     vec![
         Event::Looked { step: 0, memo: Memo::Nothing },
@@ -11,18 +15,20 @@ fn events() -> Vec<Event<Memo>> {
             memo: Memo::Commit { commit: "5dc09e3f1bce50bf622c6c783c7b482b2af6826a".into() },
         },
         Event::Acted { step: 1 },
-        Event::Looked { step: 2, memo: Memo::Live { release: None } },
+        Event::Looked { step: 2, memo: Memo::Live { release: None, new: release("0.941") } },
         Event::Looked {
             step: 3,
-            memo: Memo::Live {
-                release: Some(pintail_core::name::ReleaseName::new(
-                    "0.940".parse().unwrap(),
-                    &Digest::of(b""),
-                )),
+            memo: Memo::Live { release: Some(release("0.940")), new: release("0.941") },
+        },
+        Event::Looked {
+            step: 4,
+            memo: Memo::Tag {
+                commit: "5dc09e3f1bce50bf622c6c783c7b482b2af6826a".into(),
+                digest: Digest::of(b""),
             },
         },
-        Event::Failed { step: 3, why: "cannot".into() },
-        Event::Undone { step: 3 },
+        Event::Failed { step: 4, why: "cannot".into() },
+        Event::Undone { step: 4 },
     ]
 }
 
@@ -46,10 +52,10 @@ fn what_was_written_is_read() {
 #[test]
 fn a_torn_tail_is_left_off_and_a_damaged_middle_refused() {
     let text = text();
-    let whole: usize = text.lines().take(7).map(|line| line.len() + 1).sum();
+    let whole: usize = text.lines().take(8).map(|line| line.len() + 1).sum();
     for torn in whole..text.len() {
         let (read, bytes) = parse(&text.as_bytes()[..torn]).unwrap();
-        assert_eq!((read.len(), bytes), (7, whole as u64), "cut at {torn}");
+        assert_eq!((read.len(), bytes), (8, whole as u64), "cut at {torn}");
     }
     let damaged = text.replacen("looked", "lookee", 1);
     assert_eq!(parse(damaged.as_bytes()).unwrap_err(), "line 1 is damaged and others follow it");
