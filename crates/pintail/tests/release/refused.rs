@@ -75,7 +75,7 @@ root = "/nowhere"
 
 #[test]
 fn each_is_told_with_its_way_out() {
-    let named: [Spoiled; 12] = [
+    let named: [Spoiled; 13] = [
         ("a changed file", |world| world.write("app", "changed\n")),
         ("an untracked file", |world| world.write("new", "x")),
         ("a detached HEAD", |world| drop(world.git(&["switch", "--quiet", "--detach"]))),
@@ -91,6 +91,11 @@ fn each_is_told_with_its_way_out() {
         ("a remote that is ahead", |world| {
             let other = world.other();
             world.git_in(&other, &["push", "--quiet", "origin", "main"]).expect(0);
+        }),
+        ("a depot that is committed", |world| {
+            world.write(".pintail/depot/artifacts/hello-0.1.tar.zst", "x");
+            world.git(&["add", "--force", ".pintail"]);
+            world.git(&["commit", "--quiet", "--message", "everything"]);
         }),
         ("a merge under way", |world| {
             world.git(&["switch", "--quiet", "--create", "topic", "HEAD^"]);

@@ -172,6 +172,24 @@ fn a_project_is_a_folder_of_its_repository_on_a_branch_of_another_name() {
 }
 
 #[test]
+fn another_remote_than_the_upstream_may_be_named() {
+    let world = World::new(&format!("{PROJECT}[release]\nremote = \"hub\"\nbranch = \"main\"\n"));
+    let refused = world.release(&["0.2", "--yes"]);
+    assert!(
+        refused.expect(1).err.contains("there is no remote `hub`; there is `origin`"),
+        "{}",
+        refused.all()
+    );
+    let hub = world.room().join("hub.git");
+    world.git(&["init", "--quiet", "--bare", hub.to_str().unwrap()]);
+    world.git(&["remote", "add", "hub", &format!("file://{}", hub.display())]);
+    let origin = world.git_in(&world.remote, &["for-each-ref"]).out;
+    world.release(&["0.2", "--yes"]).expect(0);
+    assert_eq!(world.git_in(&hub, &["rev-parse", "main"]).out.trim(), world.git(&["rev-parse", "HEAD"]));
+    assert_eq!(world.git_in(&world.remote, &["for-each-ref"]).out, origin);
+}
+
+#[test]
 fn messages_in_any_encoding_are_logged_and_obeyed_by_no_terminal() {
     let world = World::new(PROJECT);
     world.write("app", "1");

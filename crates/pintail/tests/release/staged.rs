@@ -120,3 +120,39 @@ fn a_kill_around_the_staging_is_undone_or_finished() {
         world.commit("next");
     }
 }
+
+/// Releases 0.2, and kills that so long after it has begun to stage: the agent on the host has lost its operator.
+fn killed_while_staging(world: &World, version: &str, after: Duration) {
+    let events = world.path(".git/pintail/release/events");
+    let earlier = fs::read_to_string(&events).unwrap_or_default();
+    let mut command = world.command(&[version, "--yes"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the staging", SOON, || {
+        let lines = fs::read_to_string(&events).unwrap_or_default();
+        lines != earlier && lines.contains("\"event\":\"looked\",\"step\":5")
+    });
+    // Not to wait for anything: wherever the host is then, it must come out right.
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_kill_amid_the_staging_is_undone_or_finished() {
+    let world = world("");
+    let before = state(&world);
+    for after in [0, 100, 200, 400] {
+        killed_while_staging(&world, "0.2", Duration::from_millis(after));
+        let aborted = world.release(&["--abort"]);
+        aborted.expect(0);
+        assert_eq!(state(&world), before, "{after} ms: {}", aborted.all());
+    }
+    for (version, after) in [("0.3", 50), ("0.4", 150), ("0.5", 300)] {
+        killed_while_staging(&world, version, Duration::from_millis(after));
+        let resumed = world.release(&["--resume"]);
+        resumed.expect(0);
+        assert_eq!(world.stage.served().as_deref(), Ok(version), "{after} ms: {}", resumed.all());
+        world.write("app", version);
+        world.commit("next");
+    }
+}

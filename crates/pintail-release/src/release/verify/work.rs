@@ -63,6 +63,12 @@ fn check_clean(order: &Order<'_>, all: &mut Vec<Trouble>) {
     // What is in the depot is nobody's work, and the release itself adds to it.
     let depot = &order.config.depot.path;
     let is_inside = depot.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let tracked = repository::tracked(order.folder).unwrap_or_default();
+    if is_inside && tracked.iter().any(|file| Path::new(file).starts_with(depot)) {
+        let what = format!("the depot `{}` is committed", depot.display());
+        let hint = format!("`git rm -r --cached {}`, and name it in `.gitignore`", depot.display());
+        all.push(Trouble::new(what, "each release would contain those before it").hint(hint));
+    }
     let changes = repository::changes(order.folder, Some(&**depot).filter(|_| is_inside));
     let Some(changes) =
         settle(changes, "cannot tell what is changed", all).filter(|changes| !changes.is_empty())
