@@ -1,7 +1,7 @@
 //! The other repository: what it has, and what it is given. Fetches nothing, so no reference here is touched.
 
 use super::repository::{REFERENCES_MAX, Tagged, setting};
-use super::{ANSWER_MAX, answer, git, speaking, tail};
+use super::{ANSWER_MAX, answer, git, line, speaking, tail};
 use pintail_os::program::{Program, Stream};
 use std::collections::BTreeMap;
 use std::io;
@@ -31,13 +31,26 @@ impl There {
     }
 }
 
-/// Asks `remote` what it has.
+/// Where `remote` is pushed to: more than one place if somebody set it up so.
+///
+/// # Errors
+/// There is no such remote.
+pub fn pushed_to(folder: &Path, remote: &str) -> io::Result<Vec<String>> {
+    let urls = line(&git(folder).args(["remote", "get-url", "--push", "--all", "--", remote]))?;
+    Ok(urls.lines().map(str::to_owned).collect())
+}
+
+/// Asks `remote` what it has: the place that is pushed to, since where is fetched from may be a mirror that lags.
 ///
 /// # Errors
 /// It can't be reached.
 pub fn look(folder: &Path, remote: &str) -> io::Result<There> {
+    let fetched = line(&git(folder).args(["remote", "get-url", "--", remote]))?;
+    let pushed = pushed_to(folder, remote)?;
+    // By its name, as far as that says the same: settings of it hold then.
+    let place = pushed.first().filter(|url| **url != fetched).map_or(remote, String::as_str);
     let program = unasked(git(folder), folder)
-        .args(["ls-remote", "--symref", "--end-of-options", remote, "HEAD", "refs/heads/*", "refs/tags/*"])
+        .args(["ls-remote", "--symref", "--end-of-options", place, "HEAD", "refs/heads/*", "refs/tags/*"])
         .within(ASK_WITHIN);
     Ok(read(&String::from_utf8_lossy(&answer(&program, REFERENCES_MAX)?)))
 }

@@ -190,6 +190,28 @@ fn another_remote_than_the_upstream_may_be_named() {
 }
 
 #[test]
+fn where_it_is_pushed_to_is_asked_and_not_a_mirror() {
+    let world = World::new(PROJECT);
+    let mirror = world.room().join("mirror.git");
+    world.git(&["clone", "--quiet", "--mirror", &world.url(), mirror.to_str().unwrap()]);
+    world.git(&["remote", "set-url", "origin", mirror.to_str().unwrap()]);
+    world.git(&["remote", "set-url", "--push", "origin", &world.url()]);
+    // The mirror does not know of it.
+    world.git_in(&world.remote, &["tag", "0.2", "main"]).expect(0);
+    let refused = world.release(&["0.2", "--yes"]);
+    assert!(refused.expect(1).err.contains("cannot make the tag `0.2`"), "{}", refused.all());
+    world.release(&["0.3", "--yes"]).expect(0);
+    assert_eq!(world.git_in(&world.remote, &["tag"]).out, "0.1\n0.2\n0.3\n");
+    assert_eq!(world.git_in(&mirror, &["tag"]).out, "0.1\n");
+
+    world.write("app", "more\n");
+    world.commit("more");
+    world.git(&["remote", "set-url", "--add", "--push", "origin", mirror.to_str().unwrap()]);
+    let two = world.release(&["0.4", "--yes"]);
+    assert!(two.expect(1).err.contains("it is pushed to 2 places"), "{}", two.all());
+}
+
+#[test]
 fn messages_in_any_encoding_are_logged_and_obeyed_by_no_terminal() {
     let world = World::new(PROJECT);
     world.write("app", "1");

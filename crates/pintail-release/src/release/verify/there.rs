@@ -53,6 +53,18 @@ pub(super) fn check(
         );
         return None;
     }
+    let places = remote::pushed_to(folder, &name).unwrap_or_default();
+    if places.len() > 1 {
+        let why = format!(
+            "it is pushed to {} places: `{}`, and no push is to all or none of them",
+            places.len(),
+            places.join("`, `")
+        );
+        all.push(
+            Trouble::new(format!("cannot push a release to `{name}`"), why)
+                .hint("name a remote with one place as `release.remote`"),
+        );
+    }
     let there = match remote::look(folder, &name) {
         Ok(there) => there,
         Err(error) => {
