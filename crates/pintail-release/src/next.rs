@@ -230,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn seven_years_of_decimals_count_on() {
+        let mut all: Vec<Version> =
+            (1..=249).flat_map(|n| [version(&format!("0.{n:03}")), version(&format!("1.{n:03}"))]).collect();
+        all.extend(["1.215b", "1.215b2"].map(version));
+        let scheme = Scheme::of(all.iter().max().unwrap(), Custom::Perl);
+        let latest = scheme.latest(&all).unwrap();
+        assert_eq!(scheme.next(&latest, &Wanted::Patch).unwrap().as_str(), "1.250");
+    }
+
+    #[test]
     fn a_decimal_is_later_by_its_number() {
         let later = |a: &str, b: &str| Scheme::Decimal.compare(&version(a), &version(b));
         assert_eq!(later("0.95", "0.940"), Ordering::Greater);
