@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// How often a running program's bound and the caller's wish to stop are looked at.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How soon a program that has closed its outputs is first looked at again: most end at once then, and who runs forty
+/// short ones should not wait forty glances.
+const FIRST_GLANCE: Duration = Duration::from_millis(1);
 /// What a program gets between TERM and KILL when it is stopped for its bound or by the caller.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long output is still read after the program itself ended: a grandchild may hold the pipe for ever.
@@ -72,6 +75,7 @@ pub struct Program {
     folder: Option<PathBuf>,
     environment: Option<BTreeMap<String, String>>,
     withheld: Vec<String>,
+    set: Vec<(OsString, OsString)>,
     bound: Option<Duration>,
     ours: bool,
     leaves_nothing: bool,
@@ -85,6 +89,7 @@ impl Program {
             folder: None,
             environment: None,
             withheld: Vec::new(),
+            set: Vec::new(),
             bound: None,
             ours: false,
             leaves_nothing: false,
@@ -117,6 +122,12 @@ impl Program {
     /// Without this variable of ours.
     pub fn without(mut self, variable: &str) -> Self {
         self.withheld.push(variable.to_owned());
+        self
+    }
+
+    /// With `name` set to `value` in its environment, whatever that is otherwise.
+    pub fn set(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.set.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -158,6 +169,7 @@ impl Program {
         for variable in &self.withheld {
             command.env_remove(variable);
         }
+        command.envs(self.set.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -184,9 +196,11 @@ impl Program {
     ) -> io::Result<Ended> {
         let started = Instant::now();
         let mut silent = false;
+        let mut pause = FIRST_GLANCE;
         loop {
             if silent {
-                thread::sleep(GLANCE);
+                thread::sleep(pause);
+                pause = GLANCE.min(pause * 2);
             } else {
                 match pieces.recv_timeout(GLANCE) {
                     Ok((stream, bytes)) => heard(stream, &bytes),

@@ -99,7 +99,7 @@ pub fn make(
     check_out(folder, &hash, &tree, &exclude).map_err(|error| fail(&error))?;
     include(&config.build.include, order.depot, &tree)?;
     let setting = steps::Setting { folder, tree: &tree, config: &config, version, commit: &hash };
-    steps::run(&setting, heard, wanted).map_err(|why| fail(&why))?;
+    steps::run(&setting, heard, wanted, &mut |_| {}).map_err(|why| fail(&why))?;
     tell_unfitted(&exclude.remove_from(&tree).map_err(|error| fail(&error))?, heard);
     if tree.join(RESERVED_FOLDER).symlink_metadata().is_ok() {
         let why = format!("`{RESERVED_FOLDER}` is in the commit, or a step made it, and is pintail's own");

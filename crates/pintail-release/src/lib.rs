@@ -1,4 +1,4 @@
-//! From a commit to an artifact in the depot. Knows git and the project's build commands; no host.
+//! From a commit to an artifact in the depot, and to a release. Knows git and the project's build commands; no host.
 
 pub mod git;
 
@@ -29,3 +29,13 @@ pub mod sealed;
 pub mod prove;
 
 pub mod build;
+
+pub mod next;
+
+pub mod edit;
+
+pub mod bump;
+
+pub mod changelog;
+
+pub mod release;

@@ -48,7 +48,7 @@ pub struct Setting<'a> {
     pub commit: &'a str,
 }
 
-/// Runs the steps, in order.
+/// Runs the steps, in order; `after` hears of each that went well.
 ///
 /// # Errors
 /// One failed, or wrote outside its checkout where that can be seen: into the project's work tree, or beside the
@@ -57,6 +57,7 @@ pub fn run(
     setting: &Setting<'_>,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
+    after: &mut dyn FnMut(&str),
 ) -> Result<(), String> {
     let Setting { folder, tree, config, .. } = setting;
     if config.build.steps.is_empty() {
@@ -76,6 +77,7 @@ pub fn run(
             return Err(format!("`{step}` {ended}"));
         }
         outside(setting, &before).map_err(|why| format!("`{step}` {why}"))?;
+        after(step);
     }
     Ok(())
 }

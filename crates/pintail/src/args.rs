@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Build(Build),
     /// Show what the commits between two versions ask of whoever deploys them
     Notes(Notes),
+    /// Verify everything, then bump, commit, build, prove, stage, tag, push and publish
+    Release(Release),
     /// Show what `deploy` would do, and do nothing
     Plan(Plan),
     /// Make a version live on a target
@@ -153,6 +155,37 @@ pub(crate) struct Notes {
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Release {
+    /// `patch`, `minor`, `major`, or the version itself
+    #[arg(required_unless_present_any = ["resume", "abort"])]
+    pub(crate) version: Option<String>,
+    /// Without living on `release.stage` first
+    #[arg(long)]
+    pub(crate) skip_stage: bool,
+    /// Verify everything and show the plan, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on with the release that is unfinished
+    #[arg(long, conflicts_with_all = ["version", "skip_stage", "dry_run"])]
+    pub(crate) resume: bool,
+    /// Undo the release that is unfinished
+    #[arg(long, conflicts_with_all = ["version", "skip_stage", "dry_run", "resume"])]
+    pub(crate) abort: bool,
+    /// Ask nothing
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Says that you know of the deployment notes for `release.stage` which have this digest; `--yes` does not
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) ack: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// For trials: the release kills itself after so many lines of its journal
+    #[arg(long, hide = true, value_name = "LINES")]
+    pub(crate) die_at: Option<u64>,
 }
 
 #[derive(Debug, Args)]

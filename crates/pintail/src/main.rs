@@ -47,6 +47,7 @@ fn run(typed: Typed) -> Result<Exit, Failure> {
         Command::Init(args) => commands::init::run(&place, &args),
         Command::Build(args) => commands::build::run(&place, &args),
         Command::Notes(args) => commands::notes::run(&place, &args),
+        Command::Release(args) => commands::release::run(&place, &args),
         Command::Plan(args) => commands::plan::run(&place, &args),
         Command::Deploy(args) => commands::deploy::run(&place, &args),
         Command::Rollback(args) => commands::rollback::run(&place, &args),

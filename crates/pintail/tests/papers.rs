@@ -263,6 +263,7 @@ fn examples_of_values_are_such_values() {
     is_a::<Plan>("plan.md", &plan[0]);
     is_a::<HostPlan>("plan.md", &plan[0]["hosts"][0]["plan"]);
     is_a::<Service>("plan.md", &plan[1]);
+    is_a::<pintail_release::release::Plan>("release.md", &examples("release.md")[0]["plan"]);
     for deployment in examples("history.md")[0]["hosts"][0]["deployments"].as_array().unwrap() {
         is_a::<pintail_core::history::Deployment>("history.md", deployment);
     }

@@ -25,7 +25,7 @@ places! {
     DEPOT "[depot]" ["path", "sign", "keep"];
     BUILD "[build]" ["exclude", "steps", "test", "test_within", "env", "include"];
     INCLUDE "[[build.include]]" ["name", "version", "into"];
-    RELEASE "[release]" ["branch", "stage", "tag"];
+    RELEASE "[release]" ["branch", "remote", "stage", "tag"];
     TARGET "[targets.NAME]" [
         "hosts", "requires", "signed_by", "wave", "max_failed", "lost_operator", "root", "confirm_within",
     ];

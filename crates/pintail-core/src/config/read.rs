@@ -25,8 +25,8 @@ use super::{
 pub struct Config {
     /// The application's name.
     pub name: AppName,
-    /// The files in which the version is written; none: the tag is the version.
-    pub version_files: Vec<VersionFile>,
+    /// The files in which the version is written, if that is said; an empty list says that the tag alone is the version.
+    pub version_files: Option<Vec<VersionFile>>,
     /// Where artifacts are kept.
     pub depot: DepotPlace,
     /// How a commit becomes an artifact.

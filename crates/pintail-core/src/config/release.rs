@@ -7,6 +7,8 @@ use super::{did_you_mean, places, problem::Complaint, version_files::around_vers
 pub struct ReleaseRules {
     /// The only branch that releases come from; `None`: the remote's own default branch.
     pub branch: Option<String>,
+    /// The remote that releases are pushed to; `None`: that of the branch's upstream, else `origin`.
+    pub remote: Option<String>,
     /// The target that a release goes to before it is published. Declared.
     pub stage: Option<String>,
     /// The tag of a release; default `{version}`.
@@ -35,7 +37,7 @@ impl TagTemplate {
 impl Default for ReleaseRules {
     fn default() -> ReleaseRules {
         let tag = TagTemplate { before: String::new(), after: String::new() };
-        ReleaseRules { branch: None, stage: None, tag }
+        ReleaseRules { branch: None, remote: None, stage: None, tag }
     }
 }
 
@@ -46,6 +48,7 @@ pub(super) fn read(node: Option<Node<'_>>, targets: &[&str]) -> Option<ReleaseRu
     let walk = node.table(&places::RELEASE)?;
     Some(ReleaseRules {
         branch: walk.or("branch", None, |node| node.parse(git_name).map(Some)),
+        remote: walk.or("remote", None, |node| node.parse(git_name).map(Some)),
         stage: walk.or("stage", None, |node| node.parse(|name| declared_target(name, targets)).map(Some)),
         tag: walk.or("tag", ReleaseRules::default().tag, |node| node.parse(tag)),
     })

@@ -21,11 +21,11 @@ pub struct VersionPattern {
     pub after: String,
 }
 
-pub(super) fn read(node: Option<Node<'_>>) -> Option<Vec<VersionFile>> {
-    match node {
-        Some(node) => Some(node.table(&places::VERSION)?.each("files", file)),
-        None => Some(Vec::new()),
-    }
+/// The files, if they are said: a `[version]` without `files` says nothing of them.
+pub(super) fn read(node: Option<Node<'_>>) -> Option<Option<Vec<VersionFile>>> {
+    let Some(node) = node else { return Some(None) };
+    let walk = node.table(&places::VERSION)?;
+    Some(walk.optional("files").is_some().then(|| walk.each("files", file)))
 }
 
 fn file(node: Node<'_>) -> Option<VersionFile> {

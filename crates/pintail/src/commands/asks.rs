@@ -10,6 +10,7 @@ use pintail_core::notes::About;
 use pintail_core::plan::{Plan, Said, Wish, acknowledgement, going_back, key, requirements};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
+use pintail_depot::Depot;
 use pintail_fleet::target::Host;
 use pintail_os::clock;
 
@@ -20,6 +21,7 @@ use pintail_os::clock;
 /// The depot can't be read, or a host is gone.
 pub(crate) fn said(
     project: &Project,
+    depot: &Depot,
     target: &Target,
     wish: &Wish,
     hosts: &mut [Host],
@@ -29,7 +31,7 @@ pub(crate) fn said(
     let coming = match wish {
         Wish::Release(release) => {
             let name = &project.config.name;
-            let own = project.depot().about(name, &release.version);
+            let own = depot.about(name, &release.version);
             let own = own.map_err(|error| {
                 Trouble::new(format!("cannot read what `{name}` {} asks", release.version), error)
             })?;

@@ -52,7 +52,7 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     let mut heard = |_, bytes: &[u8]| screen::print_raw(&String::from_utf8_lossy(bytes), true);
     let published = build(&order, &mut heard, &|| !signals.is_set())?;
     let card = published.card();
-    let signed = key.map(|key| signed::sign(&project, &card.version, &key)).transpose()?;
+    let signed = key.map(|key| signed::sign(&depot, &card.name, &card.version, &key)).transpose()?;
     if matches!(published, Published::Added(_)) {
         // Only to spare the deployment that wait.
         let _ = depot.patch_ahead(&card.name, &card.version);

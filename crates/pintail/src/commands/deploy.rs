@@ -9,5 +9,12 @@ pub(crate) fn run(place: &Place, args: &Deploy) -> Result<Exit, Failure> {
     let project = place.project()?;
     let target = project.target(&args.target)?;
     let (wish, artifact) = operation::release(&project, args.version.as_deref())?;
-    operation::run(&Order { project: &project, target, wish, artifact: Some(artifact), how: &args.how })
+    operation::run(&Order {
+        project: &project,
+        target,
+        wish,
+        depot: &project.depot(),
+        artifact: Some(artifact),
+        how: &args.how,
+    })
 }

@@ -51,7 +51,8 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
             let key = signed::secret_key(&project)?;
             let published = add(&project, file, version)?;
             let card = published.card();
-            let signed = key.map(|key| signed::sign(&project, &card.version, &key)).transpose()?;
+            let signed =
+                key.map(|key| signed::sign(&project.depot(), &card.name, &card.version, &key)).transpose()?;
             let told = match &published {
                 Published::Added(_) => "is in the depot",
                 Published::AlreadyThere(_) => "was in the depot already, the same bytes",

@@ -112,7 +112,7 @@ impl Drill<'_> {
     /// What to deploy: the version named or the latest; where that is live, the last good one.
     fn wish(&mut self, version: Option<&str>, hosts: &[Host]) -> Result<Wish, Failure> {
         let (wish, artifact) = operation::release(self.project, version)?;
-        signed::required(self.project, self.target, &wish)?;
+        signed::required(self.project, &self.project.depot(), self.target, &wish)?;
         let live = hosts.iter().find_map(|host| host.observed.current.release());
         if let Wish::Release(release) = &wish
             && live == Some(&release.name)

@@ -32,6 +32,7 @@ pub(crate) mod logs;
 pub(crate) mod maintenance;
 pub(crate) mod notes;
 pub(crate) mod plan;
+pub(crate) mod release;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod status;

@@ -13,7 +13,7 @@ use pintail_core::config::Target;
 use pintail_core::history::{Deployment, Outcome};
 use pintail_core::plan::{Desired, Patch, Plan, Wish};
 use pintail_core::wire::{Ask, Trial, Trouble};
-use pintail_depot::DepotError;
+use pintail_depot::{Depot, DepotError};
 use pintail_fleet::fleet::{self, Ended, Errand};
 use pintail_fleet::session::{Broken, End, Wish as Going};
 use pintail_fleet::target::{self, Host, Operator};
@@ -27,6 +27,8 @@ pub(crate) struct Order<'a> {
     pub(crate) target: &'a Target,
     /// What shall be live.
     pub(crate) wish: Wish,
+    /// The depot that it comes from.
+    pub(crate) depot: &'a Depot,
     /// Where the artifact's bytes are.
     pub(crate) artifact: Option<PathBuf>,
     /// How.
@@ -39,7 +41,7 @@ pub(crate) struct Order<'a> {
 /// Nothing was changed.
 pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
     // Before any host is asked.
-    let signed = signed::required(order.project, order.target, &order.wish)?;
+    let signed = signed::required(order.project, order.depot, order.target, &order.wish)?;
     let operator = order.project.operator()?;
     let mut watcher = Watcher::new(&operator, order.how.json);
     let (mut hosts, skipped) = reach(&operator, order, &mut watcher)?;
@@ -56,7 +58,7 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
         }
     }
     let patches = patches(order.project, &order.wish, &mut hosts);
-    let said = asks::said(order.project, order.target, &order.wish, &mut hosts)?;
+    let said = asks::said(order.project, order.depot, order.target, &order.wish, &mut hosts)?;
     let desired = Desired {
         config: &order.project.config,
         target: order.target,

@@ -13,12 +13,12 @@ pub(crate) fn run(place: &Place, args: &args::Plan) -> Result<Exit, Failure> {
     let project = place.project()?;
     let target = project.target(&args.target)?;
     let (wish, _) = operation::release(&project, args.version.as_deref())?;
-    let signed = signed::required(&project, target, &wish)?;
+    let signed = signed::required(&project, &project.depot(), target, &wish)?;
     let operator = project.operator()?;
     let before = Before::of(&project, &operator, target, &wish)?;
     let mut hosts = operator.observe(target)?;
     let patches = operation::patches(&project, &wish, &mut hosts);
-    let said = asks::said(&project, target, &wish, &mut hosts)?;
+    let said = asks::said(&project, &project.depot(), target, &wish, &mut hosts)?;
     let desired = Desired { config: &project.config, target, wish: &wish, patches: &patches, said: &said };
     let plan = Plan { signed, ..target::plan(desired, &hosts)? };
     if args.json {

@@ -10,5 +10,12 @@ pub(crate) fn run(place: &Place, args: &Rollback) -> Result<Exit, Failure> {
     let project = place.project()?;
     let target = project.target(&args.target)?;
     let wish = Wish::Back(args.version.clone());
-    operation::run(&Order { project: &project, target, wish, artifact: None, how: &args.how })
+    operation::run(&Order {
+        project: &project,
+        target,
+        wish,
+        depot: &project.depot(),
+        artifact: None,
+        how: &args.how,
+    })
 }

@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use crate::project::Project;
 use crate::screen;
 use pintail_core::config::{SignedBy, Target};
+use pintail_core::name::AppName;
 use pintail_core::plan::{self, Wish};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
@@ -23,6 +24,7 @@ const KEY_BYTES_MAX: u64 = 16 << 10;
 /// It doesn't hold, or a key can't be read. Nothing was changed.
 pub(crate) fn required(
     project: &Project,
+    depot: &Depot,
     target: &Target,
     wish: &Wish,
 ) -> Result<Option<plan::Signed>, Failure> {
@@ -32,7 +34,6 @@ pub(crate) fn required(
     }
     let keys = keys(project, &target.signed_by)?;
     let name = &project.config.name;
-    let depot = project.depot();
     let checked = depot.check_signed(name, &release.version, &keys).and_then(|signed| {
         // What was checked is what goes there, whatever the depot has by now.
         let card = depot.find(name, &release.version)?;
@@ -144,8 +145,12 @@ fn password(path: &Path) -> Option<String> {
 ///
 /// # Errors
 /// It can't be signed. What is in the depot is there all the same.
-pub(crate) fn sign(project: &Project, version: &Version, key: &SecretKey) -> Result<String, Failure> {
-    let (name, depot) = (&project.config.name, project.depot());
+pub(crate) fn sign(
+    depot: &Depot,
+    name: &AppName,
+    version: &Version,
+    key: &SecretKey,
+) -> Result<String, Trouble> {
     let own = PublicKey::from_line(&key.public_line());
     let is_signed = own.is_ok_and(|own| depot.check_signed(name, version, &[own]).is_ok());
     if !is_signed {

@@ -362,7 +362,7 @@ pub(crate) fn ending(deployment: &Deployment, host: &str, target: &str) -> Strin
 }
 
 /// In the house form: what, why, what is undone, and last the hint that came with the reason, or ours.
-fn failure(what: &str, why: &str, state: &str, hint: &str) -> String {
+pub(crate) fn failure(what: &str, why: &str, state: &str, hint: &str) -> String {
     let mut text = format!("error: {what}");
     let mut own = None;
     for line in why.lines() {

@@ -190,7 +190,12 @@ impl Stage {
 
     /// Names in a folder of the root.
     pub fn names(&self, folder: &str) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(self.root.join(folder))
+        self.names_in(&self.root.join(folder))
+    }
+
+    /// Names in any folder; none where there is no folder.
+    pub fn names_in(&self, folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
             .into_iter()
             .flatten()
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

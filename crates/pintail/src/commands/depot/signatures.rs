@@ -56,7 +56,7 @@ pub(super) fn sign(project: &Project, version: &Version) -> Result<Exit, Failure
             "`minisign -G -s FILE` makes one; `sign = \"FILE\"` in `[depot]` names it",
         ));
     };
-    let by = signed::sign(project, version, &key)?;
+    let by = signed::sign(&project.depot(), &project.config.name, version, &key)?;
     screen::print(&format!("{} {version} is signed by {by}", project.config.name));
     Ok(Exit::Done)
 }

@@ -1,0 +1,168 @@
+//! Where a project says its version, and what changes there for the next one. Only the version's own letters change: the
+//! form of the files is their owner's. Knows patterns and the usual places; does not know which version comes next.
+
+mod json;
+
+mod perl;
+
+mod pattern;
+
+mod usual;
+
+use crate::edit::{Change, Edit};
+use crate::next::Custom;
+use pintail_core::config::VersionFile;
+use pintail_core::version::Version;
+use pintail_core::wire::Trouble;
+use pintail_os::files;
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+/// A file longer than this has no version in it: 16 MiB, which the largest lock files are below.
+const FILE_MAX: u64 = 16 << 20;
+
+/// The project's files: those that git knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    /// The project's folder.
+    pub folder: &'a Path,
+    /// Paths relative to it.
+    pub tracked: &'a [String],
+}
+
+/// One place where the version is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The file, relative to the project's folder.
+    pub path: String,
+    /// Its bytes that are the version.
+    pub range: Range<usize>,
+}
+
+/// Every place where the version is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// What says the version, for people: `Cargo.toml`, `version.files`; `None` where the tag alone does.
+    pub by: Option<&'static str>,
+    /// The places.
+    pub spots: Vec<Spot>,
+    /// The version that the first place has.
+    pub version: Option<Version>,
+    /// How its versions are read elsewhere.
+    pub custom: Custom,
+    /// The files' contents.
+    contents: BTreeMap<String, Vec<u8>>,
+}
+
+impl Tree<'_> {
+    /// Whether git knows this file.
+    pub fn has(&self, path: &str) -> bool {
+        self.tracked.iter().any(|tracked| tracked == path)
+    }
+
+    /// The file's content in the work tree. A link is none: what it leads to may be anywhere.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let file = self.folder.join(path);
+        if file.symlink_metadata()?.is_symlink() {
+            return Err(io::Error::other("it is a symbolic link"));
+        }
+        files::read_bounded(&file, FILE_MAX)
+    }
+
+    fn text(&self, path: &str) -> io::Result<String> {
+        String::from_utf8(self.read(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
+    }
+}
+
+impl Places {
+    /// Adds places of one file.
+    fn add(&mut self, path: &str, content: &[u8], ranges: impl IntoIterator<Item = Range<usize>>) {
+        for range in ranges {
+            self.spots.push(Spot { path: path.to_owned(), range });
+        }
+        self.contents.insert(path.to_owned(), content.to_owned());
+    }
+
+    /// What stands at a place.
+    fn found(&self, spot: &Spot) -> String {
+        let bytes = self.contents.get(&spot.path).and_then(|content| content.get(spot.range.clone()));
+        String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+    }
+
+    /// What changes for `next`.
+    pub fn edits(&self, next: &Version) -> Vec<Edit> {
+        let change =
+            |spot: &Spot| Change { at: spot.range.start, old: self.found(spot), new: next.to_string() };
+        let edit = |(path, content): (&String, &Vec<u8>)| {
+            let changes = self.spots.iter().filter(|spot| spot.path == *path).map(change).collect();
+            Edit::new(path, content, changes)
+        };
+        self.contents.iter().filter_map(edit).collect()
+    }
+}
+
+/// Finds the places: those that `files` names, or where nothing is said the usual ones.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn find(tree: Tree<'_>, files: Option<&[VersionFile]>) -> Result<Places, Vec<Trouble>> {
+    let mut places = match files {
+        Some([]) => Places::default(),
+        Some(files) => said(tree, files)?,
+        None => usual::find(tree)?,
+    };
+    if places.custom == Custom::Unknown && perl::is_distribution(tree) {
+        places.custom = Custom::Perl;
+    }
+    let first = places.spots.first().map(|spot| places.found(spot));
+    places.version = first.and_then(|text| text.parse().ok());
+    Ok(places)
+}
+
+/// Those that the configuration names: each pattern is there once.
+fn said(tree: Tree<'_>, files: &[VersionFile]) -> Result<Places, Vec<Trouble>> {
+    let mut places = Places { by: Some("version.files"), ..Places::default() };
+    let mut troubles = Vec::new();
+    for VersionFile { path, pattern } in files {
+        let path = path.as_str();
+        let what = || format!("cannot find the version in `{path}`");
+        let content = match tree.read(path) {
+            Ok(content) if tree.has(path) => content,
+            Ok(_) => {
+                troubles.push(Trouble::new(what(), "git does not know that file").hint("commit it"));
+                continue;
+            }
+            Err(error) => {
+                troubles.push(Trouble::new(what(), error).hint("`version.files` names it"));
+                continue;
+            }
+        };
+        let shown = format!("{}{{version}}{}", pattern.before, pattern.after);
+        match &pattern::find(&content, pattern)[..] {
+            [range] => places.add(path, &content, [range.clone()]),
+            [] => troubles.push(
+                Trouble::new(what(), format!("`{shown}` is not in it"))
+                    .hint("the pattern in `version.files` is meant letter by letter"),
+            ),
+            many => {
+                let lines: Vec<String> =
+                    many.iter().map(|range| line_of(&content, range.start).to_string()).collect();
+                let why = format!("`{shown}` is in it {} times, in lines {}", many.len(), lines.join(", "));
+                troubles.push(Trouble::new(what(), why).hint("a longer pattern tells them apart"));
+            }
+        }
+    }
+    if troubles.is_empty() { Ok(places) } else { Err(troubles) }
+}
+
+fn line_of(content: &[u8], at: usize) -> usize {
+    content[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests;

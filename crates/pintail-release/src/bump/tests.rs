@@ -1,0 +1,118 @@
+//! Whole projects, and what changes in them.
+
+use super::*;
+use pintail_core::config::read;
+
+/// A project of these files; the last line of each is given with its end.
+fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let room = tempfile::tempdir().unwrap();
+    for (path, content) in files {
+        let path = room.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        pintail_os::files::write_whole(&path, content.as_bytes(), 0o644).unwrap();
+    }
+    room
+}
+
+/// Its name, its configuration, its files.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+/// What changes for 2.0, or what is wrong.
+fn told(config: &str, files: &[(&str, &str)]) -> String {
+    let room = project(files);
+    let tracked: Vec<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
+    let config = read(&format!("name = \"x\"\n{config}"), "pintail.toml").unwrap();
+    let tree = Tree { folder: room.path(), tracked: &tracked };
+    match find(tree, config.version_files.as_deref()) {
+        Err(troubles) => {
+            let told = |trouble: &Trouble| {
+                format!("{}\n  {}\n  {}\n", trouble.what, trouble.why, trouble.hint.as_deref().unwrap_or("-"))
+            };
+            troubles.iter().map(told).collect()
+        }
+        Ok(places) => {
+            let mut text =
+                format!("by {:?}, {:?}\n", places.by, places.version.as_ref().map(Version::as_str));
+            for edit in places.edits(&"2.0".parse().unwrap()) {
+                let content = std::fs::read(room.path().join(&edit.path)).unwrap();
+                let made = String::from_utf8(edit.made(&content).unwrap()).unwrap();
+                let content = String::from_utf8(content).unwrap();
+                for (old, new) in content.lines().zip(made.lines()).filter(|(old, new)| old != new) {
+                    text.push_str(&format!("{}: {} => {}\n", edit.path, old.trim(), new.trim()));
+                }
+            }
+            text
+        }
+    }
+}
+
+const CARGO: &str =
+    "[package]\nname = \"x\"\nversion   = '1.4.0' # ours\n[dependencies]\ny = { version = \"1.4.0\" }\n";
+const LOCK: &str = "version = 4\n[[package]]\nname = \"x\"\nversion = \"1.4.0\"\n\n[[package]]\nname = \"y\"\nversion = \"1.4.0\"\nsource = \"registry\"\n";
+
+#[test]
+fn the_usual_places() {
+    let cases: &[Case<'_>] = &[
+        ("cargo", "", &[("Cargo.toml", CARGO), ("Cargo.lock", LOCK)]),
+        (
+            "a workspace",
+            "",
+            &[
+                ("Cargo.toml", "[workspace.package]\nversion = \"1.4.0\"\n"),
+                ("a/Cargo.toml", "[package]\nname = \"a\"\nversion.workspace = true\n"),
+                ("b/Cargo.toml", "[package]\nname = \"b\"\nversion = \"1.4.0\"\n"),
+                (
+                    "Cargo.lock",
+                    "[[package]]\nname = \"a\"\nversion = \"1.4.0\"\n[[package]]\nname = \"b\"\nversion = \"1.4.0\"\n",
+                ),
+            ],
+        ),
+        (
+            "npm",
+            "",
+            &[
+                ("package.json", "{\n  \"x\": {\"version\": \"1\"},\n  \"version\": \"1.4.0\"\n}\n"),
+                (
+                    "package-lock.json",
+                    "{\n \"version\": \"1.4.0\",\n \"packages\": { \"\": {\n \"version\": \"1.4.0\"\n }, \"y\": {\n \"version\": \"1.4.0\" } } }\n",
+                ),
+            ],
+        ),
+        ("python", "", &[("pyproject.toml", "[tool.z]\nversion = \"0\"\n[project]\nversion = \"1.4\"\n")]),
+        ("python without one", "", &[("pyproject.toml", "[project]\ndynamic = [\"version\"]\n")]),
+        (
+            "perl",
+            "",
+            &[
+                ("dist.ini", "name = My-App\n[@Git]\n"),
+                ("lib/My/App.pm", "package My::App;\nour $VERSION = '0.940';\n1;\n"),
+            ],
+        ),
+        (
+            "perl by its tags",
+            "",
+            &[("dist.ini", "name = DDGC\n[Git::NextVersion]\n"), ("lib/DDGC.pm", "package DDGC;\n1;\n")],
+        ),
+        ("none", "", &[("README", "x")]),
+        ("the tag alone", "version.files = []", &[("Cargo.toml", CARGO)]),
+        (
+            "said",
+            "version.files = [{ path = \"V\", pattern = \"{version}\" }]",
+            &[("V", "1.0\n"), ("Cargo.toml", CARGO)],
+        ),
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|(name, config, files)| format!("== {name}\n{}", told(config, files))).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_is_told_at_once() {
+    let files = "version.files = [{ path = \"a\", pattern = \"v={version}\" }, { path = \"b\", pattern = \"v={version};\" }, { path = \"c\", pattern = \"{version}\" }]";
+    let cases = [
+        told(files, &[("a", "v=1\nx\nv=2\n"), ("b", "v=1\n")]),
+        told("", &[("Cargo.toml", CARGO), ("package.json", "{\"version\": \"1\"}")]),
+        told("", &[("Cargo.toml", "[package\n")]),
+    ];
+    insta::assert_snapshot!(cases.join("\n"));
+}

@@ -1,0 +1,204 @@
+//! What the steps work with, and who is told of it.
+
+use super::memo::Memo;
+use super::plan::{Plan, short};
+use super::stage::Stage;
+use crate::git::{record, repository};
+use pintail_core::config::Config;
+use pintail_core::digest::Digest;
+use pintail_core::wire::Trouble;
+use pintail_depot::{Card, Depot};
+use pintail_os::program::Stream;
+use pintail_saga::Failure;
+use pintail_saga::trials::Cut;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+/// What happens while a release runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// A step begins.
+    Step {
+        /// Its index.
+        index: usize,
+        /// Its name.
+        name: &'static str,
+    },
+    /// It has acted.
+    Acted {
+        /// Its index.
+        index: usize,
+        /// Its name.
+        name: &'static str,
+    },
+    /// Everything is being undone.
+    Undoing {
+        /// Why.
+        why: String,
+    },
+    /// A step is undone.
+    Undone {
+        /// Its name.
+        name: &'static str,
+    },
+    /// To know.
+    Remark {
+        /// What.
+        what: String,
+    },
+}
+
+/// Who is told, and who may wish it to end.
+pub trait Ear {
+    /// What is going on.
+    fn progress(&mut self, progress: Progress);
+    /// What a program says.
+    fn output(&mut self, stream: Stream, bytes: &[u8]);
+    /// Why everything shall be undone, if somebody wishes so.
+    fn interrupt(&mut self) -> Option<String>;
+}
+
+/// What the steps work with.
+pub(super) struct Hands<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) config: &'a Config,
+    pub(super) plan: Plan,
+    pub(super) by: String,
+    /// Where the artifact is made.
+    pub(super) bench: Depot,
+    /// Where it goes.
+    pub(super) depot: Depot,
+    pub(super) stage: &'a mut dyn Stage,
+    pub(super) ear: &'a RefCell<dyn Ear + 'a>,
+    /// Whether it is known what the remote has; cleared when it can't be asked.
+    pub(super) knows: Rc<Cell<bool>>,
+    /// Whether the remote may have what was pushed.
+    pub(super) may_have_pushed: Cell<bool>,
+    pub(super) cut: Cut,
+}
+
+impl Hands<'_> {
+    pub(super) fn remark(&self, what: impl Into<String>) {
+        self.ear.borrow_mut().progress(Progress::Remark { what: what.into() });
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.ear.borrow_mut().interrupt().is_none()
+    }
+
+    /// The tip of the branch that is released from.
+    pub(super) fn tip(&self) -> Result<String, Failure> {
+        let branch = &self.plan.branch;
+        let fail = |why: &str| Failure::new(format!("cannot look at the branch `{branch}`"), why);
+        let tip = repository::reference(self.folder, &format!("refs/heads/{branch}"));
+        tip.map_err(|error| fail(&error.to_string()))?.ok_or_else(|| fail("it is gone"))
+    }
+
+    /// The commit that is released: the one that this release made, or where it makes none, the one it started from.
+    pub(super) fn released(&self) -> Result<String, Failure> {
+        let Plan { head, branch, .. } = &self.plan;
+        let Some(message) = self.plan.message() else { return Ok(head.clone()) };
+        let what = || format!("cannot find the commit `{message}` on `{branch}`");
+        // Somebody may have committed on top of it.
+        let line = repository::line_of_commits(self.folder, head, &self.tip()?)
+            .map_err(|error| Failure::new(what(), error.to_string()))?;
+        match line.into_iter().next() {
+            Some(commit) if self.is_ours(&commit)? => Ok(commit),
+            _ => Err(Failure::new(what(), format!("it is not what follows {}", short(head)))),
+        }
+    }
+
+    /// Whether that commit is the one that this release makes: its subject and what it follows say so. A hook may have
+    /// added to its message.
+    pub(super) fn is_ours(&self, commit: &str) -> Result<bool, Failure> {
+        let fail = |error: io::Error| {
+            Failure::new(format!("cannot look at the commit {}", short(commit)), error.to_string())
+        };
+        let message = repository::message(self.folder, commit).map_err(fail)?;
+        let parent = repository::parent(self.folder, commit).map_err(fail)?;
+        Ok(parent.as_ref() == Some(&self.plan.head)
+            && message.lines().next() == self.plan.message().and_then(|message| message.lines().next()))
+    }
+
+    /// The artifact on the bench.
+    pub(super) fn card(&self) -> Result<Card, Failure> {
+        let Plan { app, version, .. } = &self.plan;
+        self.bench.find(app, version).map_err(|error| {
+            Failure::new(format!("cannot find the artifact of `{app}` {version}"), error.to_string())
+        })
+    }
+
+    /// The artifact on the bench, which must be that one: what was built again may be another.
+    pub(super) fn card_of(&self, digest: &Digest) -> Result<Card, Failure> {
+        let card = self.card()?;
+        match card.digest == *digest {
+            true => Ok(card),
+            false => Err(Failure::new(
+                format!("cannot go on with the artifact {}", digest.short()),
+                format!("it had to be built again, and came out as another: {}", card.digest.short()),
+            )),
+        }
+    }
+
+    /// What the tag of that artifact says.
+    pub(super) fn tag_message(&self, digest: &Digest) -> String {
+        let Plan { app, version, .. } = &self.plan;
+        format!("{app} {version}\n\nArtifact: {digest}\n")
+    }
+
+    /// What is in the tag's place.
+    pub(super) fn tag_there(&self, commit: &str, digest: &Digest) -> Result<TagThere, Failure> {
+        let tag = &self.plan.tag;
+        let fail =
+            |error: io::Error| Failure::new(format!("cannot look at the tag `{tag}`"), error.to_string());
+        let name = format!("refs/tags/{tag}");
+        let Some(object) = repository::reference(self.folder, &name).map_err(fail)? else {
+            return Ok(TagThere::Nothing);
+        };
+        let peeled = repository::reference(self.folder, &format!("{name}^{{commit}}")).map_err(fail)?;
+        let says = repository::message(self.folder, &object).map_err(fail)?;
+        match peeled.as_deref() == Some(commit) && says.starts_with(self.tag_message(digest).trim_end()) {
+            true => Ok(TagThere::Ours(object)),
+            false => Ok(TagThere::Other),
+        }
+    }
+
+    /// Takes the branch back to where it was.
+    pub(super) fn go_back(&self) -> Result<(), Failure> {
+        let Plan { head, branch, .. } = &self.plan;
+        let what = || format!("cannot take back the commit on `{branch}`");
+        record::go_back(self.folder, head).map_err(|error| {
+            Failure::new(what(), error.to_string())
+                .hint("put away what you changed (`git stash`), then `pintail release --abort` goes on")
+        })
+    }
+}
+
+/// What is in the place of a release's tag.
+pub(super) enum TagThere {
+    Nothing,
+    /// The one that this release makes; its object.
+    Ours(String),
+    /// Somebody else's.
+    Other,
+}
+
+/// The commit that a step is about, as its memo says.
+pub(super) fn commit_of(memo: &Memo) -> Result<&str, Failure> {
+    match memo {
+        Memo::Commit { commit } => Ok(commit),
+        _ => Err(silent()),
+    }
+}
+
+/// That a memo is not of its step.
+pub(super) fn silent() -> Failure {
+    Failure::new("cannot go on", "the journal does not say what the step is about")
+}
+
+/// A trouble as the saga has it.
+pub(super) fn failure(trouble: Trouble) -> Failure {
+    Failure { what: trouble.what, why: trouble.why, hint: trouble.hint }
+}

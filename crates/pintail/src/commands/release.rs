@@ -1,0 +1,255 @@
+//! `release`: verifies everything, shows the plan, and has it done; goes on with one that was interrupted, or undoes it.
+
+mod ear;
+
+mod shown;
+
+mod stage;
+
+use super::signed;
+use crate::VERSION;
+use crate::args;
+use crate::exit::{Exit, Failure, told};
+use crate::project::{Place, Project, by, typed};
+use crate::screen;
+use ear::Teller;
+use pintail_core::wire::Trouble;
+use pintail_depot::signing::SecretKey;
+use pintail_os::{clock, signals};
+use pintail_release::next::Wanted;
+use pintail_release::release::operation::{self, Company, Held, Outcome};
+use pintail_release::release::verify::{Order, verify};
+use pintail_release::release::{Ear, Plan, Record, State};
+use pintail_saga::Direction;
+use shown::Told;
+use stage::Target;
+use std::cell::RefCell;
+
+pub(crate) fn run(place: &Place, args: &args::Release) -> Result<Exit, Failure> {
+    let project = place.project()?;
+    let wishes = signals::as_wishes().map_err(|error| Trouble::new("cannot listen to signals", error))?;
+    let ear = RefCell::new(Teller::new(wishes));
+    // A password is asked for before anything takes time; who only looks signs nothing.
+    let key = if args.dry_run { None } else { signed::secret_key(&project)? };
+    let release = Release { project: &project, args, ear: &ear, key: key.as_ref() };
+    match (args.resume, args.abort) {
+        (true, _) => release.go_on(Direction::Finish),
+        (_, true) => release.go_on(Direction::Undo),
+        _ => release.begin(),
+    }
+}
+
+struct Release<'a> {
+    project: &'a Project,
+    args: &'a args::Release,
+    ear: &'a RefCell<Teller>,
+    /// What signs the artifact.
+    key: Option<&'a SecretKey>,
+}
+
+impl Release<'_> {
+    fn begin(&self) -> Result<Exit, Failure> {
+        let wanted = wanted(self.args.version.as_deref().unwrap_or_default())?;
+        let folder = &self.project.folder;
+        // Whoever only looks keeps nobody from releasing.
+        let held = if self.args.dry_run { None } else { Some(operation::lock(folder)?) };
+        if let Some(record) = operation::last(folder)?.filter(|_| held.is_some()) {
+            refuse_unfinished(&record)?;
+        }
+        let plan = match self.verify(&wanted) {
+            Ok(plan) => plan,
+            Err(troubles) => return Ok(self.refused(&troubles)),
+        };
+        let Some(held) = held else {
+            return Ok(self.planned(&plan));
+        };
+        screen::narrate(shown::plan(&plan).trim_end());
+        if !self.args.yes && !self.agreed(&plan)? {
+            screen::narrate("nothing was changed");
+            return Ok(Exit::Refused);
+        }
+        self.ear.borrow_mut().follow(&plan);
+        let mut target = self.target();
+        let ended = operation::begin(&held, &plan, self.company(&mut target))?;
+        self.signed(&plan, &ended)?;
+        Ok(self.ended(&plan, &ended, Direction::Finish))
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target::new(self.project, self.key, self.args.ack.as_deref())
+    }
+
+    /// Signs what was published, where staging did not.
+    fn signed(&self, plan: &Plan, ended: &operation::Ended) -> Result<(), Failure> {
+        if let (Some(key), Outcome::Done) = (self.key, &ended.outcome) {
+            signed::sign(&self.project.depot(), &plan.app, &plan.version, key)?;
+        }
+        Ok(())
+    }
+
+    fn verify(&self, wanted: &Wanted) -> Result<Plan, Vec<Trouble>> {
+        let day = screen::moment(clock::now_ms());
+        let depot = self.project.depot();
+        let order = Order {
+            folder: &self.project.folder,
+            config: &self.project.config,
+            depot: &depot,
+            wanted,
+            skip_stage: self.args.skip_stage,
+            day: day.split(' ').next().unwrap_or_default(),
+        };
+        let mut heard = |stream, bytes: &[u8]| self.ear.borrow_mut().output(stream, bytes);
+        let is_wanted = || self.ear.borrow_mut().interrupt().is_none();
+        verify(&order, &mut self.target(), &mut heard, &is_wanted)
+    }
+
+    fn go_on(&self, direction: Direction) -> Result<Exit, Failure> {
+        let held: Held = operation::lock(&self.project.folder)?;
+        let Some(record) = operation::last(&self.project.folder)? else {
+            return Ok(self.nothing("there is no unfinished release"));
+        };
+        let plan = record.header.plan.clone();
+        match record.state()? {
+            State::Done => {
+                return Ok(self.nothing(&format!(
+                    "there is no unfinished release; the last one, of {}, is done",
+                    plan.version
+                )));
+            }
+            State::Undone { .. } => {
+                return Ok(self.nothing(&format!(
+                    "there is no unfinished release; the last one, of {}, was undone",
+                    plan.version
+                )));
+            }
+            _ => {}
+        }
+        self.ear.borrow_mut().follow(&plan);
+        let mut target = self.target();
+        let ended = operation::go_on(&held, direction, self.company(&mut target))?;
+        self.signed(&plan, &ended)?;
+        Ok(self.ended(&plan, &ended, direction))
+    }
+
+    fn company<'a>(&'a self, target: &'a mut Target<'a>) -> Company<'a> {
+        Company {
+            folder: &self.project.folder,
+            config: &self.project.config,
+            depot: self.project.depot(),
+            by: by(),
+            pintail: VERSION,
+            stage: target,
+            ear: self.ear,
+            die_at: self.args.die_at,
+        }
+    }
+
+    /// Whether the operator agrees. Ctrl-C at the question ends the program, as ever.
+    fn agreed(&self, plan: &Plan) -> Result<bool, Failure> {
+        let _leaving = self.ear.borrow().leave_when_interrupted();
+        screen::ask(&format!("release `{}` {}?", plan.app, plan.version)).ok_or_else(|| {
+            let why = "standard input is no terminal, so nobody can agree to the plan";
+            Trouble::new(format!("will not release `{}` {} unasked", plan.app, plan.version), why)
+                .hint("say `--yes`; `--dry-run` shows what would be done")
+                .into()
+        })
+    }
+
+    fn refused(&self, troubles: &[Trouble]) -> Exit {
+        for trouble in troubles {
+            screen::narrate(&told(trouble));
+        }
+        if troubles.len() > 1 {
+            screen::narrate(&format!("{} things are in the way; nothing was changed", troubles.len()));
+        }
+        self.print(&Told::new("refused").troubles(troubles));
+        Exit::Refused
+    }
+
+    fn planned(&self, plan: &Plan) -> Exit {
+        if !self.args.json {
+            screen::print(shown::plan(plan).trim_end());
+        }
+        self.print(&Told::new("planned").plan(plan));
+        Exit::Done
+    }
+
+    fn nothing(&self, text: &str) -> Exit {
+        screen::narrate(text);
+        self.print(&Told::new("nothing"));
+        Exit::Done
+    }
+
+    fn ended(&self, plan: &Plan, ended: &operation::Ended, wanted: Direction) -> Exit {
+        self.print(&Told::of(plan, ended));
+        // That it ends undone is what was asked for, and so no failure.
+        if wanted == Direction::Undo && matches!(ended.outcome, Outcome::Undone { .. }) {
+            screen::narrate(&format!(
+                "the release of {} is undone: everything is as it was before",
+                plan.version
+            ));
+            return Exit::Done;
+        }
+        let text = shown::ending(plan, ended);
+        match ended.outcome {
+            Outcome::Done if !self.args.json => screen::print(&text),
+            _ => screen::narrate(&text),
+        }
+        match ended.outcome {
+            Outcome::Done => Exit::Done,
+            Outcome::Undone { .. } => Exit::Undone,
+            Outcome::Unpublished { .. } | Outcome::Stuck { .. } | Outcome::Unknown { .. } => Exit::Stuck,
+        }
+    }
+
+    fn print(&self, document: &Told<'_>) {
+        if self.args.json {
+            screen::print_document(document);
+        }
+    }
+}
+
+/// Which version is asked for.
+fn wanted(text: &str) -> Result<Wanted, Failure> {
+    Ok(match text {
+        "patch" => Wanted::Patch,
+        "minor" => Wanted::Minor,
+        "major" => Wanted::Major,
+        version if version.starts_with(|c: char| c.is_ascii_digit()) => {
+            Wanted::Exactly(typed("version", version)?)
+        }
+        other => {
+            return Err(Failure::usage(
+                format!("`{other}` is no version to release"),
+                "a version begins with a digit",
+                "`patch`, `minor`, `major`, or the version itself, such as `1.4.2`",
+            ));
+        }
+    })
+}
+
+/// Two releases under way would take the same version.
+fn refuse_unfinished(record: &Record) -> Result<(), Failure> {
+    let (plan, by) = (&record.header.plan, &record.header.by);
+    let version = &plan.version;
+    let (why, hint) = match record.state()? {
+        State::Done | State::Undone { .. } => return Ok(()),
+        State::Interrupted { step, back: false } => (
+            format!("the release of {version} by {by} was interrupted at step `{step}`"),
+            "`pintail release --resume` goes on with it, `pintail release --abort` undoes it",
+        ),
+        State::Interrupted { step, back: true } => (
+            format!("the release of {version} by {by} was interrupted on its way back, at step `{step}`"),
+            "`pintail release --abort` goes on undoing it",
+        ),
+        State::Unpublished { why } => (
+            format!("the release of {version} by {by} is pushed, and not in the depot\n{why}"),
+            "mend that; `pintail release --resume` publishes it",
+        ),
+        State::Stuck { step, why } => (
+            format!("the release of {version} by {by} is stuck: step `{step}` could not be undone\n{why}"),
+            "mend that; `pintail release --abort` tries again",
+        ),
+    };
+    Err(Trouble::new(format!("will not begin another release of `{}`", plan.app), why).hint(hint).into())
+}
