@@ -95,6 +95,9 @@ pub fn content(
     limits: &Limits,
 ) -> Result<Option<Vec<u8>>, UnpackError> {
     let (mut tarball, manifest) = own(ArtifactReader::open_expecting(artifact, Some(expected), limits)?)?;
+    if !manifest.entries().iter().any(|entry| entry.path.as_str() == path) {
+        return Ok(None);
+    }
     let top = top_folder(&manifest);
     for entry in manifest.entries() {
         let member = tarball.next()?.ok_or_else(|| UnpackError::Missing(entry.path.clone()))?;

@@ -391,7 +391,7 @@ impl Session {
             Say::Progress { progress } => heard(Heard::Progress(progress)),
             Say::Precommitted => heard(Heard::Precommitted),
             Say::Output { from, error, text } => heard(Heard::Output { from, error, text }),
-            Say::Ended { deployment } => return Ok(Some(End::Deployment(Box::new(deployment)))),
+            Say::Ended { deployment } => return Ok(Some(End::Deployment(deployment))),
             Say::Exited { code } => return Ok(Some(End::Exited(code))),
             Say::Done { told } => return Ok(Some(End::Done(told))),
             Say::Refused { trouble } => {

@@ -254,7 +254,7 @@ impl Agent<'_> {
         operator.ahead = ahead;
         let ear = RefCell::new(operator);
         let deployment = operation::execute(self.place(by), plan, trial, &ear)?;
-        self.say(&Say::Ended { deployment });
+        self.say(&Say::Ended { deployment: Box::new(deployment) });
         Ok(())
     }
 
@@ -266,7 +266,7 @@ impl Agent<'_> {
         let ear = RefCell::new(operator);
         match operation::resume(self.place(by), undo, &ear)? {
             Some(deployment) => {
-                self.say(&Say::Ended { deployment });
+                self.say(&Say::Ended { deployment: Box::new(deployment) });
                 Ok(())
             }
             None => self.nothing_to_resume(),

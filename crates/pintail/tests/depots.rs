@@ -574,7 +574,7 @@ fn what_a_host_has_is_never_pruned() {
     write(&stage.project.join("pintail.lock"), &format!("digest = \"{}\"\n", locked.digest));
     write(&stage.depot().folder().join("authors/id/A/AB/ABC/Hello-1.0.tar.gz"), "perl");
     let pruned = stage.run(&["depot", "prune", "--keep", "2", "--yes"]);
-    insta::assert_snapshot!(stage.plain(&pruned.expect(0).all()));
+    insta::assert_snapshot!(without_sizes(&stage.plain(&pruned.expect(0).all())));
     assert_eq!(
         versions(&stage),
         ["hello 1.1", "hello 1.3", "hello 1.4", "hello 1.6", "hello 1.7", "shop 0.1"]
@@ -646,4 +646,15 @@ fn a_depot_on_another_machine_is_pruned_and_signed_too() {
             "hello-1.2.tar.zst.minisig"
         ]
     );
+}
+
+/// How small something packs hangs on the compiler that made it.
+fn without_sizes(text: &str) -> String {
+    let parts: Vec<&str> = text.split(" KB").collect();
+    let last = parts.len() - 1;
+    let number = |(index, part): (usize, &&str)| match index {
+        index if index == last => (*part).to_owned(),
+        _ => format!("{}N", part.trim_end_matches(|c: char| c.is_ascii_digit())),
+    };
+    parts.iter().enumerate().map(number).collect::<Vec<_>>().join(" KB")
 }

@@ -248,7 +248,7 @@ pub enum Say {
     /// The operation has ended.
     Ended {
         /// As the journal tells it.
-        deployment: Deployment,
+        deployment: Box<Deployment>,
     },
     /// [`Ask::Run`]'s command has ended.
     Exited {

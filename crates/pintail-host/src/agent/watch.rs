@@ -41,7 +41,7 @@ pub(super) fn attach(agent: &Agent<'_>) -> Result<(), Trouble> {
         }
         told = record.lines.len();
         if !runs {
-            agent.say(&Say::Ended { deployment: record.deployment(false)? });
+            agent.say(&Say::Ended { deployment: Box::new(record.deployment(false)?) });
             return Ok(());
         }
         if agent.is_left() {

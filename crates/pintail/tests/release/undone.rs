@@ -44,7 +44,11 @@ fn builds_and_tests_that_fail() {
         ("a variable of the operator's", "test -n \"$GIT_CONFIG_GLOBAL\""),
     ] {
         let world = with("test -s made/version", &test.replace('"', "\\\""));
-        text.push_str(&format!("== {name}\n{}\n\n", undone(&world, "prove")));
+        // Where perl looked is another folder each time.
+        let told = undone(&world, "prove");
+        let short: Vec<&str> =
+            told.lines().map(|line| line.split(" (you may").next().unwrap_or(line)).collect();
+        text.push_str(&format!("== {name}\n{}\n\n", short.join("\n")));
     }
     // One that fails only once the version is another.
     let world = with("mkdir made && cp", "grep -q 0.1 VERSION && mkdir made && cp");
