@@ -258,7 +258,7 @@ fn an_artifact_damaged_in_the_depot_is_refused_or_undone() {
         ("one byte long", [&good[..], b"x"].concat(), 1, sized),
         ("another release", other, 1, sized),
         ("first byte", flipped(0), 1, "the file is neither gzip nor zstd"),
-        ("at the front", flipped(200), 1, "cannot read what `hello` 2.0 asks"),
+        ("at the front", flipped(200), 3, unpack),
         ("in the middle", flipped(good.len() / 2), 3, unpack),
         ("near the end", flipped(good.len() - 10), 3, unpack),
     ] {
