@@ -132,9 +132,14 @@ impl Line {
     }
 }
 
+/// Whether somebody is there to be asked.
+pub(crate) fn can_ask() -> bool {
+    std::io::stdin().is_terminal()
+}
+
 /// Asks `question`; only `y` or `yes` is one. `None` when nobody is there to ask.
 pub(crate) fn ask(question: &str) -> Option<bool> {
-    if !std::io::stdin().is_terminal() {
+    if !can_ask() {
         return None;
     }
     let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");

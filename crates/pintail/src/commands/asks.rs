@@ -1,18 +1,20 @@
 //! What a deployment asks of whoever runs it: what the releases say of themselves, from wherever it can be had; what hosts
 //! must have; and that the operator knows of it.
 
+use crate::exit::Failure;
 use crate::project::Project;
 use crate::screen;
 use pintail_core::config::Target;
 use pintail_core::history::Acknowledged;
 use pintail_core::name::ReleaseName;
 use pintail_core::notes::About;
-use pintail_core::plan::{Plan, Said, Wish, acknowledgement, going_back, key, requirements};
+use pintail_core::plan::{Plan, Said, Wish, acknowledgement, between, going_back, key, requirements};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_depot::Depot;
 use pintail_fleet::target::Host;
 use pintail_os::clock;
+use pintail_release::about::about;
 
 /// What the coming release and those that are live on `hosts` say: from the depot, else from a host that has it, else from
 /// this checkout's history.
@@ -76,9 +78,64 @@ pub(crate) fn about_live(
     Ok(from_history(project, made.and_then(|made| made.commit.as_deref()), live.version()))
 }
 
+/// What will acknowledge the notes of a release of the commit that is now, where `target` is.
+///
+/// # Errors
+/// A host can't be asked, or this history can't be read.
+pub(crate) fn before_release(
+    project: &Project,
+    target: &Target,
+    version: &Version,
+) -> Result<Option<String>, Failure> {
+    let mut hosts = project.operator()?.observe(target)?;
+    let coming = about(&project.folder, "HEAD", version, &project.config)?;
+    let mut said = Said { coming: Some(coming), live: Vec::new() };
+    let mut all = Vec::new();
+    for host in &mut hosts {
+        let live = host.observed.current.release().cloned();
+        if let Some(live) = live.clone().filter(|live| said.of(live).is_none())
+            && let Some(about) = about_live(project, host, &live)?
+        {
+            said.live.push((live, about));
+        }
+        let asks = between(&said, live.as_ref(), &target.name);
+        if !all.contains(&asks) {
+            all.push(asks);
+        }
+    }
+    Ok(acknowledgement(&all))
+}
+
+/// Refuses where `given` does not acknowledge what `wanted` would, and nobody can be asked.
+///
+/// # Errors
+/// That it doesn't.
+pub(crate) fn refuse_unacknowledged(
+    target: &str,
+    wanted: Option<&str>,
+    given: Option<&str>,
+) -> Result<(), Trouble> {
+    let cannot = || format!("will not change `{target}` before its notes are acknowledged");
+    let say = |digest: &str| format!("`--ack {digest}` says that you know of all of them; `--yes` does not");
+    match (wanted, given) {
+        (None, _) => Ok(()),
+        (Some(wanted), Some(given)) if wanted == given => Ok(()),
+        (Some(wanted), Some(given)) => {
+            let why = format!(
+                "`{given}` is not the digest of this list, which has changed since or is another one's"
+            );
+            Err(Trouble::new(cannot(), why).hint(format!("read it anew: {}", say(wanted))))
+        }
+        (Some(wanted), None) => {
+            let why = "standard input is no terminal, so nobody can acknowledge them";
+            Err(Trouble::new(cannot(), why).hint(say(wanted)))
+        }
+    }
+}
+
 /// What the history of this checkout says, where it has the commit: releases that came without words of their own.
 fn from_history(project: &Project, commit: Option<&str>, version: &Version) -> Option<About> {
-    pintail_release::about::about(&project.folder, commit?, version, &project.config).ok()
+    about(&project.folder, commit?, version, &project.config).ok()
 }
 
 /// Refuses where a host lacks what commits want it to have; nothing has changed then.
@@ -118,25 +175,16 @@ pub(crate) fn check(plan: &Plan, hosts: &mut [Host]) -> Result<(), Trouble> {
 /// It was not acknowledged, and nobody can be asked; or another list was.
 pub(crate) fn acknowledge(plan: &mut Plan, given: Option<&str>, by: &str) -> Result<bool, Trouble> {
     let wanted = acknowledgement(&plan.asks);
-    let cannot = || format!("will not change `{}` before its notes are acknowledged", plan.target);
-    let say = |digest: &str| format!("`--ack {digest}` says that you know of all of them; `--yes` does not");
-    match (&wanted, given) {
-        (None, _) => return Ok(true),
-        (Some(wanted), Some(given)) if wanted == given => {}
-        (Some(wanted), Some(given)) => {
-            let why = format!(
-                "`{given}` is not the digest of this list, which has changed since or is another one's"
-            );
-            return Err(Trouble::new(cannot(), why).hint(format!("read it anew: {}", say(wanted))));
-        }
-        (Some(wanted), None) => match screen::ask("do you know of all of these, and see to them?") {
-            Some(true) => {}
-            Some(false) => return Ok(false),
-            None => {
-                let why = "standard input is no terminal, so nobody can acknowledge them";
-                return Err(Trouble::new(cannot(), why).hint(say(wanted)));
+    if wanted.is_none() {
+        return Ok(true);
+    }
+    match given {
+        None if screen::can_ask() => {
+            if screen::ask("do you know of all of these, and see to them?") != Some(true) {
+                return Ok(false);
             }
-        },
+        }
+        given => refuse_unacknowledged(&plan.target, wanted.as_deref(), given)?,
     }
     let items = plan.asks.iter().flat_map(|asks| asks.notes.asks.iter().chain(&asks.notes.taken_back));
     let mut of: Vec<String> =

@@ -20,6 +20,7 @@ const UNFINISHED: &str = "what was begun, `pintail depot index` finishes";
 /// becomes an artifact.
 pub(crate) fn add_perl(project: &Project, file: &Path, author: &str) -> Result<Exit, Failure> {
     let author: AuthorId = typed("author's id", author)?;
+    refuse_away(project)?;
     let source = project.file(file);
     tell_wait(project);
     let added = cpan(project).add(&source, &author, clock::now_ms());
@@ -71,6 +72,7 @@ pub(crate) fn is_wheel(file: &Path) -> bool {
 
 /// Publishes the wheel or Python source distribution `file`.
 pub(crate) fn add_python(project: &Project, file: &Path) -> Result<Exit, Failure> {
+    refuse_away(project)?;
     tell_wait(project);
     let added = pypi(project).add(&project.file(file), clock::now_ms());
     let added =
@@ -91,6 +93,7 @@ pub(crate) fn add_python(project: &Project, file: &Path) -> Result<Exit, Failure
 
 /// Declares an author, or lists them.
 pub(crate) fn author(project: &Project, declared: Option<(&str, &str)>) -> Result<Exit, Failure> {
+    refuse_away(project)?;
     let cpan = cpan(project);
     let Some((id, told)) = declared else {
         return list_authors(project, &cpan);
@@ -122,6 +125,7 @@ fn list_authors(project: &Project, cpan: &Cpan) -> Result<Exit, Failure> {
 
 /// Makes all indexes and cards again.
 pub(crate) fn index(project: &Project) -> Result<Exit, Failure> {
+    refuse_away(project)?;
     tell_wait(project);
     let listing = project.depot().list();
     let listing = listing.map_err(|error| Trouble::new("cannot look into the depot", error))?;
@@ -183,6 +187,18 @@ fn python_refused(what: &str, error: PypiError) -> Failure {
         PypiError::Write { .. } => trouble.hint(UNFINISHED).into(),
         _ => trouble.into(),
     }
+}
+
+/// The faces for `cpanm` and `pip` are made where their web server is: what is here of a depot elsewhere is a cache.
+fn refuse_away(project: &Project) -> Result<(), Failure> {
+    let depot = project.depot();
+    if !depot.is_away() {
+        return Ok(());
+    }
+    let why = "it is on another machine, and what `cpanm` and `pip` install from is made there";
+    Err(Trouble::new(format!("cannot do this to the depot `{}` from here", depot.place()), why)
+        .hint("run it there, in a folder with a `pintail.toml` whose `depot.path` is that folder")
+        .into())
 }
 
 fn cpan(project: &Project) -> Cpan {

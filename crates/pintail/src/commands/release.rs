@@ -6,7 +6,7 @@ mod shown;
 
 mod stage;
 
-use super::signed;
+use super::{asks, signed};
 use crate::VERSION;
 use crate::args;
 use crate::exit::{Exit, Failure, told};
@@ -64,6 +64,7 @@ impl Release<'_> {
             return Ok(self.planned(&plan));
         };
         screen::narrate(shown::plan(&plan).trim_end());
+        self.refuse_unknown(&plan)?;
         if !self.args.yes && !self.agreed(&plan)? {
             screen::narrate("nothing was changed");
             return Ok(Exit::Refused);
@@ -73,6 +74,16 @@ impl Release<'_> {
         let ended = operation::begin(&held, &plan, self.company(&mut target))?;
         self.signed(&plan, &ended)?;
         Ok(self.ended(&plan, &ended, Direction::Finish))
+    }
+
+    /// Refuses before anything is begun where the target for staging will want its notes acknowledged, nobody can be asked
+    /// then, and it was not said. They are those of the commit that is now: the release's own asks nothing more.
+    fn refuse_unknown(&self, plan: &Plan) -> Result<(), Failure> {
+        let stage = self.project.config.release.stage.as_deref().filter(|_| !self.args.skip_stage);
+        let Some(stage) = stage.filter(|_| !screen::can_ask()) else { return Ok(()) };
+        let wanted = asks::before_release(self.project, self.project.target(stage)?, &plan.version)?;
+        asks::refuse_unacknowledged(stage, wanted.as_deref(), self.args.ack.as_deref())?;
+        Ok(())
     }
 
     fn target(&self) -> Target<'_> {

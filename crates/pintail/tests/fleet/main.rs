@@ -22,5 +22,6 @@ mod logins;
 mod neighbours;
 mod pond;
 mod power;
+mod released;
 mod units;
 mod versions;
