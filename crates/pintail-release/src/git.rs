@@ -257,12 +257,13 @@ pub fn summaries(folder: &Path, from: &str, to: &str, count: usize) -> io::Resul
     Ok(line(&program)?.lines().map(str::to_owned).collect())
 }
 
-/// The whole history of `commit`: hash, parents, time in seconds since 1970 and message of each, each with a NUL behind
-/// it, in no order that could be relied upon. Neither settings nor replaced objects of this clone change it.
+/// The whole history of `commit`, without that of `known`: hash, parents, time in seconds since 1970 and message of each, each
+/// with a NUL behind it, in no order that could be relied upon. Neither settings nor replaced objects of this clone change it.
 ///
 /// # Errors
 /// git can't be started; what it says later comes with [`Piped::finish`].
-pub fn log(folder: &Path, commit: &str) -> io::Result<Piped> {
+pub fn log(folder: &Path, commit: &str, known: Option<&str>) -> io::Result<Piped> {
+    let without: Vec<String> = known.iter().map(|known| format!("^{known}")).collect();
     let program = git(folder).args([
         "--no-replace-objects",
         "-c",
@@ -276,9 +277,8 @@ pub fn log(folder: &Path, commit: &str) -> io::Result<Piped> {
         "--format=%H%x00%P%x00%ct%x00%B",
         "--end-of-options",
         commit,
-        "--",
     ]);
-    program.pipe()
+    program.args(without).args(["--"]).pipe()
 }
 
 /// Whether this clone has only the end of its history.

@@ -1,11 +1,13 @@
 //! A commit's whole history, read for what may ask something: one `git log`, its output read as it comes. Knows which
 //! messages can matter and which commits a revert names; what a message asks is for `pintail-core`.
 
+mod kept;
+
 use crate::git;
+use pintail_core::digest::Digest;
 use pintail_core::notes::{Candidate, Reverted, reverted, subject};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -28,6 +30,13 @@ struct Commit {
     mark: u64,
     /// Its message, if that can matter.
     message: Option<String>,
+}
+
+/// Commits as they are read, in no order, and the hashes of each one's parents in one text.
+#[derive(Default)]
+struct Listed {
+    commits: Vec<Commit>,
+    parents: Vec<String>,
 }
 
 /// A history, read once.
@@ -62,14 +71,20 @@ pub fn candidates(folder: &Path, commit: &str, amended: &[&str]) -> io::Result<V
 
 impl History {
     fn read(folder: &Path, commit: &str, amended: &[&str]) -> io::Result<History> {
-        let mut piped = git::log(folder, commit)?;
-        let read = read_commits(&mut BufReader::with_capacity(AHEAD, &mut piped.output), amended);
-        // Unread, it would end git by a signal.
-        let rest = io::copy(&mut piped.output, &mut io::sink());
-        // What git says is the better reason when both fail.
-        piped.finish()?;
-        rest?;
-        Ok(History::of(read?))
+        // Which other messages matter then is not known to what was kept.
+        let kept = kept::kept(folder, commit).filter(|_| amended.is_empty());
+        let tip = kept.as_ref().map(|kept| kept.tip.clone());
+        let mut read = kept.map(|kept| kept.read).unwrap_or_default();
+        let before = read.commits.len();
+        if tip.as_deref() != Some(commit) {
+            let new = read_log(folder, commit, tip.as_deref(), amended)?;
+            read.commits.extend(new.commits);
+            read.parents.extend(new.parents);
+        }
+        if amended.is_empty() {
+            kept::keep(folder, commit, &read, read.commits.len() - before);
+        }
+        Ok(History::of(with_parents(read)))
     }
 
     fn of(commits: Vec<Commit>) -> History {
@@ -159,6 +174,18 @@ impl History {
     }
 }
 
+/// The history of `commit` without that of `known`.
+fn read_log(folder: &Path, commit: &str, known: Option<&str>, amended: &[&str]) -> io::Result<Listed> {
+    let mut piped = git::log(folder, commit, known)?;
+    let read = read_commits(&mut BufReader::with_capacity(AHEAD, &mut piped.output), amended);
+    // Unread, it would end git by a signal.
+    let rest = io::copy(&mut piped.output, &mut io::sink());
+    // What git says is the better reason when both fail.
+    piped.finish()?;
+    rest?;
+    read
+}
+
 /// The commits' numbers, parents before their children, of those that could come next the one with the least time, then
 /// hash.
 fn oldest_first(commits: &[Commit]) -> Vec<usize> {
@@ -185,13 +212,12 @@ fn oldest_first(commits: &[Commit]) -> Vec<usize> {
 }
 
 /// Hash, parents, time and message of each commit, each with a NUL behind it.
-fn read_commits(output: &mut impl BufRead, amended: &[&str]) -> io::Result<Vec<Commit>> {
-    let mut commits = Vec::new();
-    let mut parents_of = Vec::new();
+fn read_commits(output: &mut impl BufRead, amended: &[&str]) -> io::Result<Listed> {
+    let mut read = Listed::default();
     let mut field = Vec::new();
     loop {
         if !next(output, &mut field)? {
-            return Ok(with_parents(commits, &parents_of));
+            return Ok(read);
         }
         let hash = text(&field);
         let mut rest = [String::new(), String::new()];
@@ -210,17 +236,17 @@ fn read_commits(output: &mut impl BufRead, amended: &[&str]) -> io::Result<Vec<C
         let is_meant = amended.iter().any(|name| hash.starts_with(name));
         let message = (is_meant || can_matter(&field)).then(|| text(&field));
         let mark = mark(&subject(&String::from_utf8_lossy(title(&field))));
-        commits.push(Commit { hash, committed_s, parents: Vec::new(), mark, message });
-        parents_of.push(parents);
+        read.commits.push(Commit { hash, committed_s, parents: Vec::new(), mark, message });
+        read.parents.push(parents);
     }
 }
 
-/// Puts the numbers of the parents in, whose hashes stand in one text for each commit.
-fn with_parents(commits: Vec<Commit>, parents_of: &[String]) -> Vec<Commit> {
+/// Puts the numbers of the parents in.
+fn with_parents(Listed { commits, parents }: Listed) -> Vec<Commit> {
     let numbers: HashMap<&str, usize> =
         commits.iter().enumerate().map(|(number, commit)| (commit.hash.as_str(), number)).collect();
     let known = |parents: &String| parents.split(' ').filter_map(|hash| numbers.get(hash).copied()).collect();
-    let parents: Vec<Vec<usize>> = parents_of.iter().map(known).collect();
+    let parents: Vec<Vec<usize>> = parents.iter().map(known).collect();
     commits.into_iter().zip(parents).map(|(commit, parents)| Commit { parents, ..commit }).collect()
 }
 
@@ -259,8 +285,8 @@ fn title(message: &[u8]) -> &[u8] {
     &message[..memchr::memmem::find(message, b"\n\n").filter(|at| *at > 0).unwrap_or(message.len())]
 }
 
+/// What a subject is known by: the same for every Pintail, since it is kept.
 fn mark(subject: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    subject.hash(&mut hasher);
-    hasher.finish()
+    let digest = Digest::of(subject.as_bytes());
+    digest.as_bytes().iter().take(8).fold(0, |mark, byte| mark << 8 | u64::from(*byte))
 }

@@ -6,6 +6,7 @@ use pintail_core::config::{self, Config};
 use pintail_core::notes::{About, Says, gather, trailers};
 use pintail_release::about::about;
 use proptest::prelude::*;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -258,6 +259,96 @@ fn ten_thousand_commits_are_read_at_once() {
     assert_eq!(repo.about("main").notes.len(), 100);
     // Not a measure: reading one commit after the other would take half a minute.
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+/// What is kept of a history changes nothing of what is read of it: with branches that were merged later, reverts by subject
+/// and by hash across what was kept, another branch, and a kept file that is broken or lies.
+#[test]
+fn what_was_kept_of_a_history_changes_nothing() {
+    let repo = Repo::new();
+    let mut stream = Vec::new();
+    const MANY: usize = 3000;
+    for number in 1..=MANY {
+        let message = match number % 50 {
+            0 => format!("asks {number}\n\nDeployment:\n- do {number}\n"),
+            7 => format!("Revert \"asks {}\"\n", number - 7),
+            _ => format!("commit {number}"),
+        };
+        // A side branch of old times, merged much later.
+        let parents = match number {
+            1 => vec![],
+            n if n % 97 == 0 && n > 200 => vec![n - 1, n - 90],
+            n if n % 97 == 1 && n > 200 => vec![n - 2],
+            n => vec![n - 1],
+        };
+        let when = if number % 13 == 0 { number / 2 } else { number };
+        stream.extend(commit(number, when, message.as_bytes(), &parents, &[]));
+    }
+    repo.import(&stream);
+    let tip = repo.git(&["rev-parse", "main"], b"");
+    let kept = repo.folder().join(".git/pintail/history");
+    let told = |commit: &str| {
+        let with = repo.about(commit);
+        let away = kept.with_extension("away");
+        let had = fs::rename(&kept, &away).is_ok();
+        let without = repo.about(commit);
+        if had {
+            fs::rename(&away, &kept).unwrap();
+        }
+        assert_eq!(with, without, "{commit}");
+        with.notes.len()
+    };
+    repo.about("main");
+    assert!(kept.exists());
+    let first = told("main");
+    assert!(first > 50, "{first}");
+    // Beyond what was kept: what reverts it, by hash and by subject, and a branch from long before it.
+    let early = repo.git(&["rev-parse", "main~1500"], b"");
+    for message in [
+        "Revert \"asks 2950\"".to_owned(),
+        format!("x\n\nThis reverts commit {tip}."),
+        "y\n\nDeployment: y".to_owned(),
+    ] {
+        repo.git(
+            &[
+                "-c",
+                "user.name=A",
+                "-c",
+                "user.email=a@b",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "-m",
+                &message,
+            ],
+            b"",
+        );
+    }
+    told("main");
+    told("main~100");
+    repo.git(&["checkout", "--quiet", "-b", "side", &early], b"");
+    repo.git(
+        &[
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@b",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "-m",
+            "z\n\nDeployment: z",
+        ],
+        b"",
+    );
+    told("side");
+    repo.git(&["-c", "user.name=A", "-c", "user.email=a@b", "merge", "--quiet", "--no-edit", "main"], b"");
+    told("side");
+    let text = fs::read_to_string(&kept).unwrap();
+    for broken in ["", "pintail history 9 x\n", &text[..text.len() / 2], &text.replacen("asks", "tell", 1)] {
+        fs::write(&kept, broken).unwrap();
+        told("side");
+    }
 }
 
 /// Lines that matter to git's rule, and others. None ends with a carriage return: that is taken away before.

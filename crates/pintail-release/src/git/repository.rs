@@ -185,7 +185,8 @@ pub fn has(folder: &Path, object: &str) -> bool {
 
 /// Whether `old` is `new` or one of its ancestors; both are here.
 pub fn is_ancestor(folder: &Path, old: &str, new: &str) -> bool {
-    answer(&git(folder).args(["merge-base", "--is-ancestor", old, new]), ANSWER_MAX).is_ok()
+    answer(&git(folder).args(["--no-replace-objects", "merge-base", "--is-ancestor", old, new]), ANSWER_MAX)
+        .is_ok()
 }
 
 /// The first parent of `commit`; `None` of a root.

@@ -178,6 +178,11 @@ fn a_release_of_it_that_is_killed_at_any_line_is_resumed_or_undone() {
         tried = line;
         // By turns; behind the push there is no way back.
         let back = world.run(&["release", "--abort", "--yes"]);
+        if back.err.contains("there is no unfinished release") {
+            // Behind its last line there is nothing to go on with.
+            assert_ne!(world.picture(), before, "line {line}");
+            break;
+        }
         if line % 2 == 0 && back.code == 0 {
             assert_eq!(world.picture(), before, "line {line}: {}", back.all());
             world.run(&["release", "patch", "--yes"]).expect(0);
