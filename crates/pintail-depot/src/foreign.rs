@@ -37,6 +37,8 @@ pub(crate) struct Contents {
 pub(crate) enum Stopped {
     Archive(ArchiveError),
     Spool(io::Error),
+    /// What is put to it can't be had.
+    Addition(io::Error),
 }
 
 impl From<ArchiveError> for Stopped {
@@ -56,7 +58,7 @@ pub(crate) struct Addition {
 pub(crate) fn read_through(
     reader: ArtifactReader<'_>,
     leaves_out: &dyn Fn(&str) -> bool,
-    additions: &[Addition],
+    additions: impl FnOnce() -> io::Result<Vec<Addition>>,
     spool: &mut dyn Write,
 ) -> Result<Contents, Stopped> {
     let ArtifactReader { mut tarball, mut first, limits, .. } = reader;
@@ -65,14 +67,14 @@ pub(crate) fn read_through(
     {
         reading.take(member?, leaves_out, &mut tarball, spool)?;
     }
-    for Addition { path, content } in additions {
+    for Addition { path, content } in additions().map_err(Stopped::Addition)? {
         let (size_bytes, offset) = (content.len() as u64, reading.spooled_bytes);
-        spool.write_all(content).map_err(Stopped::Spool)?;
+        spool.write_all(&content).map_err(Stopped::Spool)?;
         reading.spooled_bytes += size_bytes;
         let kind = EntryKind::File {
             executable: false,
             size_bytes,
-            digest: pintail_core::digest::Digest::of(content),
+            digest: pintail_core::digest::Digest::of(&content),
         };
         reading.keep(path.clone(), Piece { kind, offset }, path.as_str().as_bytes())?;
     }

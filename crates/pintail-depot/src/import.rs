@@ -82,6 +82,12 @@ pub enum ImportError {
         /// The first path that differs.
         path: String,
     },
+    /// What comes besides a stream can't be had.
+    #[error("{source}")]
+    Addition {
+        /// Why.
+        source: io::Error,
+    },
     /// The artifact or the room for unpacked contents can't be written.
     #[error("can't write `{}`: {source}", .path.display())]
     Write {
@@ -105,6 +111,9 @@ pub fn import(
     through_spool(scratch, out, |spool| read(file, naming, scratch, spool, limits))
 }
 
+/// Gives files that come besides a stream, or says why they can't be had.
+pub type Additions<'a> = Box<dyn FnOnce() -> io::Result<Vec<(TreePath, Vec<u8>)>> + 'a>;
+
 /// A tree that comes as a plain tar stream, such as git's, in one top folder of any name.
 pub struct Tree<'a> {
     /// The application.
@@ -115,8 +124,8 @@ pub struct Tree<'a> {
     pub commit: Option<&'a str>,
     /// Whether a path is left out.
     pub leaves_out: &'a dyn Fn(&str) -> bool,
-    /// Files that come besides: path and content.
-    pub additions: Vec<(TreePath, Vec<u8>)>,
+    /// Files that come besides, path and content: asked for when the stream was read.
+    pub additions: Additions<'a>,
 }
 
 /// Reads `source` and writes it to `out` as an artifact, as [`import`] does.
@@ -128,15 +137,17 @@ pub fn import_tree(
     limits: &Limits,
 ) -> Result<Manifest, ImportError> {
     let file = PathBuf::from(format!("{}-{}", tree.name, tree.version));
-    let additions: Vec<Addition> =
-        tree.additions.into_iter().map(|(path, content)| Addition { path, content }).collect();
+    let given = tree.additions;
+    let additions =
+        || Ok(given()?.into_iter().map(|(path, content)| Addition { path, content }).collect::<Vec<_>>());
     through_spool(scratch, out, |spool| {
         let buffered = BufReader::with_capacity(SPOOL_BUFFER_BYTES, source);
         let reader = ArtifactReader::plain(buffered, limits);
         let contents =
-            read_through(reader, tree.leaves_out, &additions, spool).map_err(|stopped| match stopped {
+            read_through(reader, tree.leaves_out, additions, spool).map_err(|stopped| match stopped {
                 Stopped::Archive(error) => ImportError::Open { file: file.clone(), source: error.into() },
                 Stopped::Spool(source) => ImportError::Write { path: scratch.to_owned(), source },
+                Stopped::Addition(source) => ImportError::Addition { source },
             })?;
         let named = (tree.name.clone(), tree.version.clone(), tree.commit.map(str::to_owned));
         manifest_of(contents, named, &file)
@@ -187,10 +198,13 @@ fn read(
         Some(own) => naming_of(own, naming, file)?,
         None => complete(naming, file)?,
     };
-    let contents = read_through(reader, &|_| false, &[], spool).map_err(|stopped| match stopped {
-        Stopped::Archive(error) => open_failed(error.into()),
-        Stopped::Spool(source) => ImportError::Write { path: scratch.to_owned(), source },
-    })?;
+    let contents =
+        read_through(reader, &|_| false, || Ok(Vec::new()), spool).map_err(|stopped| match stopped {
+            Stopped::Archive(error) => open_failed(error.into()),
+            Stopped::Spool(source) | Stopped::Addition(source) => {
+                ImportError::Write { path: scratch.to_owned(), source }
+            }
+        })?;
     let (manifest, offsets) = manifest_of(contents, naming, file)?;
     match own.and_then(|own| first_difference(&own, &manifest)) {
         Some(path) => Err(ImportError::Changed { file: file.to_owned(), path }),

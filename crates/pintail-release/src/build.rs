@@ -9,12 +9,12 @@ use crate::prove::{Proving, prove};
 use crate::{git, steps};
 use pintail_core::config::{Config, read_bytes, render};
 use pintail_core::manifest::{ABOUT_PATH, RESERVED_FOLDER};
-use pintail_core::notes::About;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
-use pintail_depot::{Card, Depot, Published, Tree};
+use pintail_depot::{Depot, Published, Tree};
 use pintail_os::program::Stream;
 use std::cell::RefCell;
+use std::io;
 use std::path::Path;
 
 /// Bytes of a configuration that are read.
@@ -41,13 +41,10 @@ pub struct Order<'a> {
     pub now_ms: u64,
 }
 
-/// What was made.
-#[derive(Debug)]
-pub struct Built {
-    /// The artifact's card.
-    pub card: Card,
-    /// The configuration that it was built by: the commit's own.
-    pub config: Config,
+/// The commit, and how it is built.
+struct What {
+    hash: String,
+    config: Config,
 }
 
 /// Builds, proves, and publishes into the order's depot. `heard` gets what the steps and the test say; they stop once
@@ -61,15 +58,20 @@ pub fn build(
     wanted: &dyn Fn() -> bool,
 ) -> Result<Published, Trouble> {
     let fail = |error: &dyn std::fmt::Display| order.trouble(error);
+    let what = order.what()?;
+    if what.config.build.test.is_none() {
+        return make_of(order, &what, order.depot, heard, wanted);
+    }
     // Nothing is in the depot that was not proven: until then it lies in one of its own.
     let room = tempfile::Builder::new().prefix("pintail-built-").tempdir().map_err(|error| fail(&error))?;
     let bench = Depot::new(room.path());
-    let Built { card, config } = make(order, &bench, heard, wanted)?;
-    prove(&Proving { depot: &bench, card: &card, config: &config, by: order.by }, heard, wanted)?;
+    let published = make_of(order, &what, &bench, heard, wanted)?;
+    let card = published.card();
+    prove(&Proving { depot: &bench, card, config: &what.config, by: order.by }, heard, wanted)?;
     order.depot.take_over(&bench, &card.name, &card.version, order.now_ms).map_err(|error| fail(&error))
 }
 
-/// Builds into `bench`, a depot that nothing is deployed from; what it makes is not proven.
+/// Builds into `bench`; what it makes is not proven.
 ///
 /// # Errors
 /// Nothing was made.
@@ -78,27 +80,33 @@ pub fn make(
     bench: &Depot,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
-) -> Result<Built, Trouble> {
-    let Order { folder, version, commit, .. } = order;
+) -> Result<Published, Trouble> {
+    make_of(order, &order.what()?, bench, heard, wanted)
+}
+
+fn make_of(
+    order: &Order<'_>,
+    what: &What,
+    bench: &Depot,
+    heard: &mut dyn FnMut(Stream, &[u8]),
+    wanted: &dyn Fn() -> bool,
+) -> Result<Published, Trouble> {
+    let Order { folder, version, .. } = order;
+    let What { hash, config } = what;
     let fail = |why: &dyn std::fmt::Display| order.trouble(why);
-    let hash = git::commit(folder, commit).map_err(|_| {
-        fail(&format!("`{commit}` is no commit in `{}`", folder.display())).hint("commit your work first")
-    })?;
-    let room = tempfile::Builder::new().prefix("pintail-build-").tempdir().map_err(|error| fail(&error))?;
-    let tree = room.path().join("tree");
-    let config = order.config_of(&hash)?;
     let exclude = Exclude::new(&config.build.exclude).map_err(|error| fail(&error))?;
-    let about = about(folder, &hash, version, &config)?;
     if config.build.steps.is_empty()
         && config.build.include.is_empty()
-        && !git::uses_lfs(folder, &hash).map_err(|error| fail(&error))?
+        && !git::uses_lfs(folder, hash).map_err(|error| fail(&error))?
     {
-        let card = order.stream(&about, &config, &exclude, bench, heard)?;
-        return Ok(Built { card, config });
+        return order.stream(what, &exclude, bench, heard);
     }
-    check_out(folder, &hash, &tree, &exclude).map_err(|error| fail(&error))?;
+    let about = about(folder, hash, version, config)?;
+    let room = tempfile::Builder::new().prefix("pintail-build-").tempdir().map_err(|error| fail(&error))?;
+    let tree = room.path().join("tree");
+    check_out(folder, hash, &tree, &exclude).map_err(|error| fail(&error))?;
     include(&config.build.include, order.depot, &tree)?;
-    let setting = steps::Setting { folder, tree: &tree, config: &config, version, commit: &hash };
+    let setting = steps::Setting { folder, tree: &tree, config, version, commit: hash };
     steps::run(&setting, heard, wanted, &mut |_| {}).map_err(|why| fail(&why))?;
     tell_unfitted(&exclude.remove_from(&tree).map_err(|error| fail(&error))?, heard);
     if tree.join(RESERVED_FOLDER).symlink_metadata().is_ok() {
@@ -108,8 +116,8 @@ pub fn make(
     pintail_os::files::make_folder(&tree.join(RESERVED_FOLDER), 0o755).map_err(|error| fail(&error))?;
     pintail_os::files::write_whole(&tree.join(ABOUT_PATH), &about.to_json(), 0o644)
         .map_err(|error| fail(&error))?;
-    let published = bench.publish_tree(&tree, &config.name, version, Some(&hash), order.now_ms);
-    Ok(Built { card: published.map_err(|error| fail(&error))?.card().clone(), config })
+    let published = bench.publish_tree(&tree, &config.name, version, Some(hash), order.now_ms);
+    published.map_err(|error| fail(&error))
 }
 
 fn tell_unfitted(globs: &[String], heard: &mut dyn FnMut(Stream, &[u8])) {
@@ -127,30 +135,58 @@ impl Order<'_> {
     /// longer than all else.
     fn stream(
         &self,
-        about: &About,
-        config: &Config,
+        what: &What,
         exclude: &Exclude,
         bench: &Depot,
         heard: &mut dyn FnMut(Stream, &[u8]),
-    ) -> Result<Card, Trouble> {
+    ) -> Result<Published, Trouble> {
+        let What { hash, config } = what;
         let fail = |why: &dyn std::fmt::Display| self.trouble(why);
-        let hash = about.commit.as_str();
         refuse_submodules(self.folder, hash, exclude).map_err(|error| fail(&error))?;
         let mut piped = git::archive(self.folder, hash, "tree/").map_err(|error| fail(&error))?;
         let fitted = RefCell::new(exclude.none_fitted());
-        let tree = Tree {
-            name: &config.name,
-            version: self.version,
-            commit: Some(hash),
-            leaves_out: &|path| exclude.takes_noting(path, &mut fitted.borrow_mut()),
-            additions: vec![(ABOUT_PATH.parse().map_err(|error| fail(&error))?, about.to_json())],
-        };
-        let published = bench.publish_stream(&mut piped.output, tree, self.now_ms);
+        let trouble = RefCell::new(None);
+        let published = std::thread::scope(|scope| {
+            // The history is read while the tree is.
+            let about = scope.spawn(|| about(self.folder, hash, self.version, config));
+            let additions = || match about.join() {
+                Ok(Ok(about)) => Ok(vec![(ABOUT_PATH.parse().map_err(io::Error::other)?, about.to_json())]),
+                Ok(Err(why)) => {
+                    *trouble.borrow_mut() = Some(why);
+                    Err(io::Error::other("its history can't be read"))
+                }
+                Err(_) => Err(io::Error::other("reading its history panicked")),
+            };
+            let tree = Tree {
+                name: &config.name,
+                version: self.version,
+                commit: Some(hash),
+                leaves_out: &|path| exclude.takes_noting(path, &mut fitted.borrow_mut()),
+                additions: Box::new(additions),
+            };
+            bench.publish_stream(&mut piped.output, tree, self.now_ms)
+        });
+        if let Some(why) = trouble.into_inner() {
+            return Err(why);
+        }
         // git pads its stream; unread, that would end it by a signal. What it says is the better reason when both fail.
-        let _ = std::io::copy(&mut piped.output, &mut std::io::sink());
+        let _ = io::copy(&mut piped.output, &mut io::sink());
         piped.finish().map_err(|error| fail(&error))?;
         tell_unfitted(&exclude.unfitted(&fitted.borrow()), heard);
-        Ok(published.map_err(|error| fail(&error))?.card().clone())
+        published.map_err(|error| fail(&error))
+    }
+
+    fn what(&self) -> Result<What, Trouble> {
+        let hash = self.hash()?;
+        Ok(What { config: self.config_of(&hash)?, hash })
+    }
+
+    /// The commit's full name.
+    fn hash(&self) -> Result<String, Trouble> {
+        git::commit(self.folder, self.commit).map_err(|_| {
+            let why = format!("`{}` is no commit in `{}`", self.commit, self.folder.display());
+            self.trouble(&why).hint("commit your work first")
+        })
     }
 
     /// The configuration of the commit `hash`: what is built is the commit, and so is how.

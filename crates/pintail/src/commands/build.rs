@@ -32,9 +32,9 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
                 .map_err(|error| Trouble::new(cannot(), error))?
         }
     };
-    if git::is_dirty(&project.folder).unwrap_or(false) {
-        screen::narrate("note: files are changed and not committed; what is built is the commit");
-    }
+    // Looking at every file takes as long as reading them all out of the commit.
+    let folder = project.folder.clone();
+    let dirty = std::thread::spawn(move || git::is_dirty(&folder).unwrap_or(false));
     let signals =
         pintail_os::signals::on_ending().map_err(|error| Trouble::new("cannot listen to signals", error))?;
     // A password is asked for before anything takes time.
@@ -51,6 +51,9 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     };
     let mut heard = |_, bytes: &[u8]| screen::print_raw(&String::from_utf8_lossy(bytes), true);
     let published = build(&order, &mut heard, &|| !signals.is_set())?;
+    if dirty.join().unwrap_or(false) {
+        screen::narrate("note: files are changed and not committed; what is built is the commit");
+    }
     let card = published.card();
     let signed = key.map(|key| signed::sign(&depot, &card.name, &card.version, &key)).transpose()?;
     if matches!(published, Published::Added(_)) {
