@@ -32,6 +32,10 @@ fn main() {
         setting.push(linker);
         compile.arg("-C").arg(setting);
     }
+    // It names no folder of the machine that built it, as `pintail` itself does not when it is released.
+    let mut remap = crate_folder.clone();
+    remap.push("=/pintail/crates/pintail");
+    compile.arg("--remap-path-prefix").arg(remap);
     compile.arg("-o").arg(Path::new(&from_cargo("OUT_DIR")).join("hello")).arg(&source);
 
     let status =
