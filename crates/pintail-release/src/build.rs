@@ -6,6 +6,7 @@ use crate::checkout::{check_out, refuse_submodules};
 use crate::exclude::Exclude;
 use crate::include::include;
 use crate::prove::{Proving, prove};
+use crate::versions::commit_of;
 use crate::{git, steps};
 use pintail_core::config::{Config, read_bytes, render};
 use pintail_core::manifest::{ABOUT_PATH, RESERVED_FOLDER};
@@ -127,8 +128,12 @@ fn tell_unfitted(globs: &[String], heard: &mut dyn FnMut(Stream, &[u8])) {
 }
 
 impl Order<'_> {
+    fn cannot(&self) -> String {
+        format!("cannot build `{}` {}", self.config.name, self.version)
+    }
+
     fn trouble(&self, why: &dyn std::fmt::Display) -> Trouble {
-        Trouble::new(format!("cannot build `{}` {}", self.config.name, self.version), why)
+        Trouble::new(self.cannot(), why)
     }
 
     /// Makes the artifact of git's stream: nothing has to be done in a checkout, and making ten thousand files takes
@@ -143,7 +148,7 @@ impl Order<'_> {
         let What { hash, config } = what;
         let fail = |why: &dyn std::fmt::Display| self.trouble(why);
         refuse_submodules(self.folder, hash, exclude).map_err(|error| fail(&error))?;
-        let mut piped = git::archive(self.folder, hash, "tree/").map_err(|error| fail(&error))?;
+        let mut piped = git::archive(self.folder, hash, "tree/", false).map_err(|error| fail(&error))?;
         let fitted = RefCell::new(exclude.none_fitted());
         let trouble = RefCell::new(None);
         let published = std::thread::scope(|scope| {
@@ -164,36 +169,33 @@ impl Order<'_> {
                 leaves_out: &|path| exclude.takes_noting(path, &mut fitted.borrow_mut()),
                 additions: Box::new(additions),
             };
-            bench.publish_stream(&mut piped.output, tree, self.now_ms)
+            bench.publish_stream(piped.output(), tree, self.now_ms)
         });
         if let Some(why) = trouble.into_inner() {
             return Err(why);
         }
         // git pads its stream; unread, that would end it by a signal. What it says is the better reason when both fail.
-        let _ = io::copy(&mut piped.output, &mut io::sink());
+        let _ = io::copy(piped.output(), &mut io::sink());
         piped.finish().map_err(|error| fail(&error))?;
         tell_unfitted(&exclude.unfitted(&fitted.borrow()), heard);
         published.map_err(|error| fail(&error))
     }
 
     fn what(&self) -> Result<What, Trouble> {
-        let hash = self.hash()?;
+        let hash = commit_of(self.folder, self.commit, &self.cannot())?;
         Ok(What { config: self.config_of(&hash)?, hash })
-    }
-
-    /// The commit's full name.
-    fn hash(&self) -> Result<String, Trouble> {
-        git::commit(self.folder, self.commit).map_err(|_| {
-            let why = format!("`{}` is no commit in `{}`", self.commit, self.folder.display());
-            self.trouble(&why).hint("commit your work first")
-        })
     }
 
     /// The configuration of the commit `hash`: what is built is the commit, and so is how.
     fn config_of(&self, hash: &str) -> Result<Config, Trouble> {
         let own = self.config_name.map(|name| git::file_if_any(self.folder, hash, name, CONFIG_MAX));
         match own.transpose().map_err(|error| self.trouble(&error))?.flatten() {
-            None => Ok(self.config.clone()),
+            None if self.config_name.is_none() => Ok(self.config.clone()),
+            None => {
+                let name = self.config_name.unwrap_or_default();
+                let why = format!("the commit has no `{name}`, and what is built is the commit");
+                Err(self.trouble(&why).hint(format!("commit it, or say which counts: `--config {name}`")))
+            }
             Some(bytes) => {
                 let name = self.config_name.unwrap_or_default();
                 let shown = format!("{name} of {}", &hash[..hash.len().min(12)]);

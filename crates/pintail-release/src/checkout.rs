@@ -23,20 +23,21 @@ const TOLD_MAX: usize = 10;
 pub fn check_out(folder: &Path, commit: &str, tree: &Path, exclude: &Exclude) -> io::Result<()> {
     refuse_submodules(folder, commit, exclude)?;
     pintail_os::files::make_folder(tree, 0o755)?;
-    let mut piped = git::archive(folder, commit, "")?;
+    let filtered = git::uses_lfs(folder, commit)?;
+    let mut piped = git::archive(folder, commit, "", filtered)?;
     let unpacked = {
-        let mut archive = tar::Archive::new(&mut piped.output);
+        let mut archive = tar::Archive::new(piped.output());
         archive.set_preserve_mtime(false);
         // As they are in the commit, whatever this process's umask is.
         archive.set_preserve_permissions(true);
         archive.unpack(tree)
     };
     // git pads its stream; unread, that would end it by a signal.
-    let _ = io::copy(&mut piped.output, &mut io::sink());
+    let _ = io::copy(piped.output(), &mut io::sink());
     // What git says is the better reason when both fail.
     piped.finish()?;
     unpacked?;
-    let pointers = match git::uses_lfs(folder, commit)? {
+    let pointers = match filtered {
         true => pointers(tree, exclude)?,
         false => Vec::new(),
     };

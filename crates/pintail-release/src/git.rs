@@ -7,6 +7,10 @@ pub mod record;
 
 pub mod remote;
 
+mod clean;
+
+pub use clean::{Archive, archive};
+
 use pintail_os::program::{Ended, Piped, Program, Stream};
 use std::io::{self, Read};
 use std::path::Path;
@@ -29,7 +33,7 @@ const WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// git, to be asked something: in its own language, by nobody's pager, asking nobody.
 fn git(folder: &Path) -> Program {
-    speaking(folder).set("LC_ALL", "C").within(WITHIN)
+    speaking(folder).set("LC_ALL", "C").set("GIT_NO_REPLACE_OBJECTS", "1").within(WITHIN)
 }
 
 /// git, to run hooks: these are the operator's, and speak their language.
@@ -119,19 +123,6 @@ pub fn commit(folder: &Path, name: &str) -> io::Result<String> {
 /// git's.
 pub fn is_dirty(folder: &Path) -> io::Result<bool> {
     Ok(!line(&git(folder).args(["status", "--porcelain", "--untracked-files=no"]))?.is_empty())
-}
-
-/// The tree of `commit` below `folder`, as a tar stream: the same on every machine, whatever its owner told git of
-/// line ends, modes and attributes. `top` goes before each path.
-///
-/// # Errors
-/// git can't be started; what it says later comes with [`Piped::finish`].
-pub fn archive(folder: &Path, commit: &str, top: &str) -> io::Result<Piped> {
-    let top = format!("--prefix={top}");
-    let same = ["core.autocrlf=false", "core.eol=lf", "core.attributesFile=/dev/null", "tar.umask=0022"];
-    let same = same.iter().flat_map(|setting| ["-c", setting]);
-    // Asked inside the folder, git archives what is below it: the project may be a folder of its repository.
-    git(folder).args(same).args(["archive", "--format=tar", &top, commit]).pipe()
 }
 
 /// The submodules of `commit` below `folder`, by path.
@@ -254,7 +245,9 @@ pub fn summaries(folder: &Path, from: &str, to: &str, count: usize) -> io::Resul
         &range,
         "--",
     ]);
-    Ok(line(&program)?.lines().map(str::to_owned).collect())
+    // Whoever reads them may be at a terminal.
+    let plain = |line: &str| line.chars().filter(|c| !c.is_control()).collect();
+    Ok(line(&program)?.lines().map(plain).collect())
 }
 
 /// The whole history of `commit`, without that of `known`: hash, parents, time in seconds since 1970 and message of each, each

@@ -36,7 +36,7 @@ pub fn resolve(includes: &[Include], depot: &Depot) -> Result<Vec<Locked>, Troub
     match faults.is_empty() {
         true => Ok(locked),
         false => Err(Trouble::new(cannot, faults.join("\n"))
-            .hint("`pintail depot add FILE` brings one into the depot")),
+            .hint("`pintail depot add FILE --name NAME` brings one into the depot")),
     }
 }
 
@@ -49,7 +49,11 @@ pub fn include(includes: &[Include], depot: &Depot, tree: &Path) -> Result<(), T
         return Ok(());
     }
     let cannot = "cannot include other artifacts";
-    let text = match pintail_os::files::read_bounded(&tree.join(LOCK_NAME), LOCK_MAX) {
+    let place = tree.join(LOCK_NAME);
+    if place.symlink_metadata().is_ok_and(|there| there.is_symlink()) {
+        return Err(Trouble::new(cannot, format!("the commit's `{LOCK_NAME}` is a link")).hint(LOCK_HINT));
+    }
+    let text = match pintail_os::files::read_bounded(&place, LOCK_MAX) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Trouble::new(cannot, format!("the commit has no `{LOCK_NAME}`")).hint(LOCK_HINT));
@@ -92,6 +96,7 @@ fn unpack_into(include: &Include, locked: &Locked, depot: &Depot, tree: &Path) -
             digest.short()
         ));
     }
+    refuse_links(include, tree)?;
     let into = tree.join(include.into.as_str());
     if let Some(parent) = into.parent() {
         pintail_os::files::make_folder(parent, 0o755).map_err(|error| error.to_string())?;
@@ -99,4 +104,21 @@ fn unpack_into(include: &Include, locked: &Locked, depot: &Depot, tree: &Path) -
     unpack(file, &into, digest, &Limits::default()).map_err(|error| error.to_string())?;
     // What Pintail notes of an unpacked release has times in it.
     fs::remove_dir_all(into.join(RESERVED_FOLDER)).map_err(|error| error.to_string())
+}
+
+/// Refuses a way into the tree on which a commit put anything but folders: through a link it would lead out.
+fn refuse_links(include: &Include, tree: &Path) -> Result<(), String> {
+    let mut at = tree.to_owned();
+    for part in include.into.parts() {
+        at.push(part);
+        match at.symlink_metadata() {
+            Ok(there) if !there.is_dir() => {
+                let shown = at.strip_prefix(tree).unwrap_or(&at).display();
+                return Err(format!("`{shown}` is in the way: the commit has it, and it is no folder"));
+            }
+            Ok(_) => {}
+            Err(_) => return Ok(()),
+        }
+    }
+    Err(format!("`{}` is in the commit already; nothing else can be put there", include.into))
 }

@@ -346,6 +346,9 @@ pub(crate) enum Depot {
         /// Its version, when the file's name does not tell
         #[arg(long, conflicts_with_all = ["author", "python"])]
         version: Option<String>,
+        /// The application that it is of, when that is another than this project
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["author", "python"])]
+        name: Option<String>,
         /// It is a Perl distribution of this author: `cpanm` can install it from the depot then
         #[arg(long, value_name = "ID")]
         author: Option<String>,

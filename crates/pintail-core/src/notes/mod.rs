@@ -11,6 +11,8 @@ mod trailers;
 
 mod grammar;
 
+mod squashed;
+
 mod read;
 
 mod fragment;

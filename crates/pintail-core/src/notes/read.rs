@@ -5,6 +5,7 @@ use super::bounds::{MESSAGE_BYTES_MAX, NOTE_BYTES_MAX, NOTES_MAX, cut, plain};
 use super::grammar::{Sections, Text, sections};
 use super::note::{Acknowledgement, Asked, Fault, Kind, Note, TaskCall};
 use super::requirement::Requirement;
+use super::squashed;
 use super::trailers::{Trailer, is_blank, trailers};
 use crate::name::AppName;
 
@@ -43,6 +44,17 @@ const WORDS_MAX: usize = 50;
 /// What a commit's message asks. The subject asks nothing.
 pub fn read(message: &str) -> Asked {
     let (message, is_cut) = bounded(message);
+    let squashed = squashed::messages(message);
+    if squashed.is_empty() {
+        return read_one(message, is_cut);
+    }
+    let mut all: Vec<Asked> = squashed.iter().take(NOTES_MAX).map(|inner| read_one(inner, false)).collect();
+    // What was written above them.
+    all.push(read_one(message.split(squashed::HEAD).next().unwrap_or_default(), is_cut));
+    squashed::together(all)
+}
+
+fn read_one(message: &str, is_cut: bool) -> Asked {
     let lines: Vec<&str> = message.lines().collect();
     let (block, found) = trailers(&lines);
     let title = lines.iter().position(|line| !is_blank(line)).unwrap_or(lines.len());

@@ -266,3 +266,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_of_the_squashed_messages_is_read() {
+    let message = "Squashed commit of the following:\n\ncommit 0123456789abcdef0123456789abcdef01234567\nAuthor: A \
+                   <a@b>\nDate:   Wed Nov 25 04:48:00 2026 +0000\n\n    second\n    \n    Deployment:\n    - do two\n    \n    \
+                   Deploy-Run: ok two\n\ncommit 1123456789abcdef0123456789abcdef01234567\nAuthor: A <a@b>\nDate:   Wed Nov 25 \
+                   04:47:00 2026 +0000\n\n    first\n\n    Deployment:\n    - do one\n    Deploy-Rnu: x\n";
+    for message in [message.to_owned(), format!("merge side\n\n{message}"), message.replace('\n', "\r\n")] {
+        let asked = read(&message);
+        let notes: Vec<&str> = asked.notes.iter().map(|note| note.text.as_str()).collect();
+        assert_eq!(notes, ["do one", "do two"], "{message}");
+        assert_eq!(asked.run.iter().map(ToString::to_string).collect::<Vec<_>>(), ["ok two"]);
+    }
+    assert!(read("x\n\nSquashed commit of the following:\n\nnothing\n").is_nothing());
+}

@@ -7,7 +7,7 @@ use crate::notes::{About, Gathered, Note, Origin, Requirement, Run, computed, ga
 use crate::observed::Observed;
 use serde::{Deserialize, Serialize};
 
-use super::HostPart;
+use super::{HostPart, Step};
 
 /// What releases say of themselves, as far as it could be had.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +69,12 @@ pub(crate) fn asks(said: &Said, target: &str, parts: &[HostPart]) -> Vec<Asks> {
             items.for_each(|item| item.acknowledge = false);
         }
         all.push(asks);
+    }
+    // What was run for all of its commits already is no step, and not told as one.
+    let steps = || parts.iter().filter_map(|part| part.plan.as_ref()).flat_map(|plan| &plan.steps);
+    let is_step = |call: &str| steps().any(|step| matches!(step, Step::Task { task, .. } if task == call));
+    for asks in &mut all {
+        asks.notes.run.retain(|run| is_step(&run.call.to_string()));
     }
     all.retain(|asks| !asks.is_nothing());
     all

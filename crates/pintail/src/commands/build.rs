@@ -12,7 +12,7 @@ use pintail_release::build::{Order, build};
 use pintail_release::git;
 use pintail_release::include::resolve;
 use pintail_release::lock::{LOCK_NAME, Locked, written};
-use pintail_release::versions::version_of;
+use pintail_release::versions::{commit_of, version_of};
 
 pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     let project = place.project()?;
@@ -24,10 +24,7 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
     let version = match &args.version {
         Some(version) => typed("version", version)?,
         None => {
-            let hash = git::commit(&project.folder, &args.commit).map_err(|_| {
-                let why = format!("`{}` is no commit in `{}`", args.commit, project.folder.display());
-                Trouble::new(cannot(), why).hint("commit your work first")
-            })?;
+            let hash = commit_of(&project.folder, &args.commit, &cannot())?;
             version_of(&project.folder, &hash, &project.config)
                 .map_err(|error| Trouble::new(cannot(), error))?
         }

@@ -11,6 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::{Place, Project, typed};
 use crate::screen::{self, bytes, moment};
 use pintail_core::manifest::{EntryKind, Manifest};
+use pintail_core::name::AppName;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_depot::{Card, Naming, Proof, Published, name_and_version};
@@ -46,10 +47,11 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
         args::Depot::Add { file, python, .. } if *python || dist::is_wheel(file) => {
             dist::add_python(&project, file)
         }
-        args::Depot::Add { file, version, .. } => {
+        args::Depot::Add { file, version, name, .. } => {
+            let name = name.as_deref().map(|name| typed("name", name)).transpose()?;
             let version = version.as_deref().map(|version| typed("version", version)).transpose()?;
             let key = signed::secret_key(&project)?;
-            let published = add(&project, file, version)?;
+            let published = add(&project, file, name, version)?;
             let card = published.card();
             let signed =
                 key.map(|key| signed::sign(&project.depot(), &card.name, &card.version, &key)).transpose()?;
@@ -75,12 +77,18 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
     }
 }
 
-/// Puts `file` into the project's depot.
-pub(crate) fn add(project: &Project, file: &Path, version: Option<Version>) -> Result<Published, Failure> {
-    if version.is_none() {
+/// Puts `file` into the project's depot, as a release of the application `name`, or of this one.
+pub(crate) fn add(
+    project: &Project,
+    file: &Path,
+    name: Option<AppName>,
+    version: Option<Version>,
+) -> Result<Published, Failure> {
+    if version.is_none() && name.is_none() {
         refuse_another(project, file)?;
     }
-    let naming = Naming { name: Some(project.config.name.clone()), version, commit: None };
+    let name = name.unwrap_or_else(|| project.config.name.clone());
+    let naming = Naming { name: Some(name), version, commit: None };
     let added = project.depot().publish_file(&project.file(file), &naming, clock::now_ms());
     Ok(added.map_err(|error| Trouble::new(format!("cannot add `{}` to the depot", file.display()), error))?)
 }
@@ -95,8 +103,10 @@ fn refuse_another(project: &Project, file: &Path) -> Result<(), Failure> {
         return Ok(());
     };
     let what = format!("will not take `{}` for `{own}`", file.display());
-    let hint =
-        format!("if it is `{own}` all the same: `pintail depot add {} --version {version}`", file.display());
+    let add = format!("pintail depot add {}", file.display());
+    let hint = format!(
+        "if it is `{own}` all the same: `{add} --version {version}`; as what it is: `{add} --name {name}`"
+    );
     Err(Trouble::new(what, format!("by its name it is `{name}`")).hint(hint).into())
 }
 

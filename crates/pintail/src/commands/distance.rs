@@ -122,6 +122,13 @@ pub(crate) fn told(distance: &Distance) -> String {
     });
     parts.extend(age_ms.map(|age| format!("live there since {}", ago(0, age))));
     let version = ahead.version();
+    // All that differs is on the target: there is no step forward.
+    if *commits == Some(0) && commits_taken_back.is_some_and(|count| count > 0) {
+        let more = commits_taken_back.map(|count| many(count, "commit")).unwrap_or_default();
+        return format!(
+            "`{target}` ({serves}) is ahead of `{behind}` ({version}), which it comes after: {more}"
+        );
+    }
     format!(
         "`{target}` ({serves}) is behind `{behind}` ({version}): {}; `pintail plan {target} {version}` tells",
         parts.join(", ")

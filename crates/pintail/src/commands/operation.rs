@@ -292,7 +292,7 @@ pub(crate) fn release(project: &Project, wanted: Option<&str>) -> Result<(Wish, 
     let depot = project.depot();
     let name = &project.config.name;
     let card = match wanted {
-        Some(file) if is_file(file) => super::depot::add(project, Path::new(file), None)?.card().clone(),
+        Some(file) if is_file(file) => super::depot::add(project, Path::new(file), None, None)?.card().clone(),
         Some(version) => {
             let version = crate::project::typed("version", version)?;
             depot.find(name, &version).map_err(|error| {

@@ -20,10 +20,7 @@ fn archive(project: &Project, name: &str, version: &str, content: &str) -> PathB
 
 fn add(project: &Project, name: &str, version: &str, content: &str) {
     let file = archive(project, name, version, content);
-    // A depot is for several projects; this one's own name is another.
-    let depot = pintail_depot::Depot::new(project.folder.join(".pintail/depot"));
-    let naming = pintail_depot::Naming { name: None, version: None, commit: None };
-    depot.publish_file(&file, &naming, 1).unwrap();
+    project.run(&["depot", "add", file.to_str().unwrap(), "--name", name]).expect(0);
 }
 
 #[test]
@@ -35,7 +32,7 @@ fn what_is_included_is_chosen_once_and_locked() {
     insta::assert_snapshot!(nothing.expect(1).err.trim(), @r#"
     error: cannot choose what to include
       no `DDGC-Static` of the depot is `^0.4`; there is none
-    hint: `pintail depot add FILE` brings one into the depot
+    hint: `pintail depot add FILE --name NAME` brings one into the depot
     "#);
     for version in ["0.4.0", "0.4.9", "0.4.10", "0.5.0"] {
         add(&project, "DDGC-Static", version, version);
@@ -84,7 +81,11 @@ fn another_build_under_the_locked_version_is_refused() {
     project.write("share/static/own.css", "in the way\n");
     project.commit("locked");
     let in_the_way = project.run(&["build", "--version", "1"]);
-    assert!(in_the_way.expect(1).err.contains("share/static` exists already"), "{}", in_the_way.all());
+    assert!(
+        in_the_way.expect(1).err.contains("`share/static` is in the commit already"),
+        "{}",
+        in_the_way.all()
+    );
     git(&project.folder, &["rm", "--quiet", "-r", "share"]);
     project.commit("out of the way");
     fs::remove_dir_all(project.folder.join(".pintail/depot/artifacts")).unwrap();
@@ -94,4 +95,18 @@ fn another_build_under_the_locked_version_is_refused() {
     add(&project, "DDGC-Static", "0.4.0", "two");
     let another = project.run(&["build", "--version", "1"]);
     assert!(another.expect(1).err.contains("it is another build"), "{}", another.all());
+}
+
+#[test]
+fn nothing_is_included_through_a_link_of_the_commit() {
+    let project = Project::new(INCLUDES);
+    add(&project, "DDGC-Static", "0.4.0", "one");
+    project.run(&["build", "--lock"]).expect(0);
+    let victim = project.room.path().join("victim");
+    fs::create_dir(&victim).unwrap();
+    symlink(&victim, project.folder.join("share")).unwrap();
+    project.commit("a link");
+    let refused = project.run(&["build", "--version", "1"]);
+    assert!(refused.expect(1).err.contains("`share` is in the way"), "{}", refused.all());
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0, "nothing came there");
 }

@@ -183,3 +183,48 @@ fn a_release_is_the_same_whether_a_checkout_was_needed_or_not() {
     let checked_out = ran(checked_out);
     assert_eq!(checked_out.expect(0).json()["packed_digest"], streamed["packed_digest"]);
 }
+
+#[test]
+fn what_only_this_clone_knows_changes_nothing() {
+    let project = pond();
+    project.write("text/info.txt", "$Format:%H %d$\n");
+    project.write(".gitattributes", "text/info.txt export-subst\n");
+    project.commit("told by git");
+    let digest = |project: &Project| {
+        let _ = fs::remove_dir_all(project.folder.join(".pintail"));
+        project.built(&["--version", "1.0"])["packed_digest"].clone()
+    };
+    let before = digest(&project);
+    git(&project.folder, &["config", "filter.shout.smudge", "tr a-z A-Z"]);
+    fs::write(
+        project.folder.join(".git/info/attributes"),
+        "* text eol=crlf\nlib/** filter=shout\nscript/run export-ignore\n",
+    )
+    .unwrap();
+    assert_eq!(digest(&project), before, "attributes of this clone");
+    git(&project.folder, &["branch", "elsewhere"]);
+    git(&project.folder, &["tag", "here"]);
+    assert_eq!(digest(&project), before, "refs");
+    git(&project.folder, &["replace", "HEAD", "HEAD~1"]);
+    assert_eq!(digest(&project), before, "replaced objects");
+    // The project may be a folder of its repository.
+    let inner = project.folder.join("lib");
+    fs::write(inner.join("pintail.toml"), CONFIG).unwrap();
+    git(&project.folder, &["replace", "--delete", "HEAD"]);
+    project.commit("a project below");
+    let below = ran(command(&inner, &["build", "--json", "--version", "1.0"]));
+    assert_eq!(below.expect(0).json()["files"], 3, "release.json, the module, the configuration");
+}
+
+#[test]
+fn a_commit_without_a_configuration_is_told() {
+    let project = pond();
+    git(&project.folder, &["rm", "--quiet", "--cached", "pintail.toml"]);
+    git(&project.folder, &["commit", "--quiet", "-m", "without"]);
+    let refused = project.run(&["build", "--version", "1"]);
+    insta::assert_snapshot!(refused.expect(1).err.lines().filter(|line| !line.starts_with("note")).collect::<Vec<_>>().join("\n"), @r#"
+    error: cannot build `pond` 1
+      the commit has no `pintail.toml`, and what is built is the commit
+    hint: commit it, or say which counts: `--config pintail.toml`
+    "#);
+}

@@ -11,6 +11,9 @@ fn without_a_version_the_commit_s_tag_counts_or_the_one_before_it() {
     let project = Project::new("[release]\ntag = \"v{version}\"\n");
     let first = project.commit("first");
     assert_eq!(version(&project), format!("0-1-g{}", &first[..12]));
+    git(&project.folder, &["tag", "vnightly"]);
+    git(&project.folder, &["tag", "v-feature"]);
+    assert_eq!(version(&project), format!("0-1-g{}", &first[..12]), "no versions");
     git(&project.folder, &["tag", "v1.2"]);
     git(&project.folder, &["tag", "v1.10"]);
     git(&project.folder, &["tag", "other-9.9"]);
