@@ -36,6 +36,9 @@ pub struct Deployment {
     pub ended_ms: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
+    /// By what whoever ordered it knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// What was acknowledged for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,
@@ -272,6 +275,7 @@ mod tests {
             release: release(version),
             digest: None,
             commit: None,
+            token: None,
             acknowledged: None,
             ran: vec![],
             from: None,

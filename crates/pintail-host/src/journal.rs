@@ -113,6 +113,7 @@ impl Record {
             release: plan.release.name.clone(),
             // Of a release that is gone back to, only the name is known.
             digest: Some(plan.release.digest).filter(|digest| plan.release.name.fits(digest)),
+            token: plan.token.clone(),
             acknowledged: plan.acknowledged.clone(),
             ran: self.ran(),
             commit: plan.release.commit.clone(),

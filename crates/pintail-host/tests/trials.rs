@@ -207,6 +207,7 @@ impl Host {
             from: Some(old()),
             from_commit: None,
             lost_operator: Lost::Finish,
+            token: None,
             acknowledged: None,
             steps,
             pivot,

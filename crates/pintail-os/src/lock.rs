@@ -2,8 +2,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a held lock is asked for again: soon enough for people, seldom enough for the machine.
@@ -12,16 +14,36 @@ const ASKED_EVERY: Duration = Duration::from_millis(20);
 /// A held lock. Dropping it, or dying, lets it go. The file is opened close-on-exec, so no child keeps it.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+/// A held lock, to be given to programs ([`crate::program::Program::holding`]): it stays held as long as one of them has
+/// it, whoever took it.
+#[derive(Debug, Clone)]
+pub struct Shared(Arc<File>);
+
+impl Shared {
+    /// A descriptor of it for one program.
+    ///
+    /// # Errors
+    /// There are no descriptors left.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(self.0.try_clone()?.into())
+    }
 }
 
 impl Lock {
+    /// The same lock for programs to hold too.
+    pub fn shared(self) -> Shared {
+        Shared(Arc::new(self.file))
+    }
+
     /// Takes the lock on `path` (made when missing), or says `None` when another process holds it.
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }

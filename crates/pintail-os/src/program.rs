@@ -1,7 +1,9 @@
 //! Programs: started with a list of arguments, in a process group of their own, bounded in time, their
 //! output handed on as it comes. Knows nothing of what they do.
 
+use crate::lock::Shared;
 use crate::process;
+use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -26,6 +28,9 @@ const AFTER_END: Duration = Duration::from_millis(500);
 const PIECES_AHEAD: usize = 16;
 /// Bytes of output taken at once.
 const PIECE: usize = 64 * 1024;
+
+/// The descriptor by which a program holds a lock: far from those that scripts use.
+const HELD_AS: i32 = 198;
 
 /// Which of its two outputs a program wrote to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +81,7 @@ pub struct Program {
     environment: Option<BTreeMap<String, String>>,
     withheld: Vec<String>,
     set: Vec<(OsString, OsString)>,
+    held: Option<Shared>,
     bound: Option<Duration>,
     ours: bool,
     leaves_nothing: bool,
@@ -90,6 +96,7 @@ impl Program {
             environment: None,
             withheld: Vec::new(),
             set: Vec::new(),
+            held: None,
             bound: None,
             ours: false,
             leaves_nothing: false,
@@ -122,6 +129,13 @@ impl Program {
     /// Without this variable of ours.
     pub fn without(mut self, variable: &str) -> Self {
         self.withheld.push(variable.to_owned());
+        self
+    }
+
+    /// Holding this lock, it and all that it starts, until the last of them ends: whoever comes when its starter was killed
+    /// waits for them.
+    pub fn holding(mut self, lock: &Shared) -> Self {
+        self.held = Some(lock.clone());
         self
     }
 
@@ -168,6 +182,10 @@ impl Program {
         }
         for variable in &self.withheld {
             command.env_remove(variable);
+        }
+        if let Some(descriptor) = self.held.as_ref().and_then(|held| held.descriptor().ok()) {
+            // The numbers are all different and none is in use: it can't fail.
+            let _ = command.fd_mappings(vec![FdMapping { parent_fd: descriptor, child_fd: HELD_AS }]);
         }
         command.envs(self.set.iter().map(|(name, value)| (name, value)));
         command

@@ -20,10 +20,22 @@ pub struct Section<'a> {
 /// What changes in the log `text`, or `None` where it has a section of that version already.
 ///
 /// A section called `Unreleased` (or dzil's `{{$NEXT}}`) becomes that of the version; what was written there stays, and
-/// the subjects come in only where nothing was. Else a new section stands before the first one.
-pub fn change(text: &str, section: &Section<'_>) -> Option<Change> {
+/// the subjects come in only where nothing was. Else a new section stands before the first one. By its name it may be known
+/// to be Markdown, where nothing in it says so yet.
+pub fn change(text: &str, section: &Section<'_>, is_markdown: bool) -> Option<Change> {
+    let mut change = change_of(text, section, is_markdown)?;
+    // As its lines end, so do the new ones; what is there already has its own ends in both.
+    if text.contains("\r\n") && !text.replace("\r\n", "").contains('\n') {
+        change.new = change.new.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    Some(change)
+}
+
+fn change_of(text: &str, section: &Section<'_>, is_markdown: bool) -> Option<Change> {
     let lines: Vec<Line<'_>> = lines(text);
-    let form = if lines.iter().any(|line| line.text.starts_with("# ") || line.text.starts_with("## ")) {
+    let form = if is_markdown
+        || lines.iter().any(|line| line.text.starts_with("# ") || line.text.starts_with("## "))
+    {
         Form::Markdown
     } else {
         Form::Changes
@@ -178,11 +190,24 @@ fn inserted(form: Form, text: &str, lines: &[Line<'_>], section: &Section<'_>) -
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_log_keeps_its_line_ends_and_its_name_s_form() {
+        let subjects = ["one".to_owned()];
+        let section = Section { version: "1.1", day: "2026-11-25", subjects: &subjects };
+        let crlf = "# Changes\r\n\r\n## [1.0]\r\n\r\n- a\r\n";
+        let made = change(crlf, &section, true).unwrap();
+        assert_eq!(made.new, "## [1.1] - 2026-11-25\r\n\r\n- one\r\n\r\n");
+        for text in ["", "\u{feff}# Changes\n"] {
+            let made = change(text, &section, true).unwrap();
+            assert!(made.new.contains("## [1.1] - 2026-11-25\n\n- one\n"), "{text:?}: {}", made.new);
+        }
+    }
+
     /// The log with the section of 1.1 in it.
     fn with(text: &str, subjects: &[&str]) -> Option<String> {
         let subjects: Vec<String> = subjects.iter().map(|s| (*s).to_owned()).collect();
         let section = Section { version: "1.1", day: "2026-11-25", subjects: &subjects };
-        change(text, &section).map(|Change { at, old, new }| {
+        change(text, &section, false).map(|Change { at, old, new }| {
             assert!(text[at..].starts_with(&old));
             format!("{}{new}{}", &text[..at], &text[at + old.len()..])
         })

@@ -128,6 +128,7 @@ fn make(desired: Desired<'_>, observed: &Observed, leads: Leads<'_>) -> Result<O
         from: live.cloned(),
         from_commit: live.and_then(|live| known(live, &observed.deployments).commit),
         lost_operator: Lost::from(desired.target.lost_operator),
+        token: None,
         acknowledged: None,
         steps,
         pivot,

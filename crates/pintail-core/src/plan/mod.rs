@@ -82,6 +82,9 @@ pub struct HostPlan {
     pub from_commit: Option<String>,
     /// What to do when the operator's connection dies.
     pub lost_operator: Lost,
+    /// By what whoever ordered it knows it from the same of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// What the operator has acknowledged of what it asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,

@@ -83,6 +83,7 @@ pub(super) fn after(plan: &HostPlan, before: &Observed) -> Observed {
         kind: plan.kind,
         release: plan.release.name.clone(),
         digest: Some(plan.release.digest),
+        token: None,
         acknowledged: None,
         ran: vec![],
         commit: plan.release.commit.clone(),

@@ -1,6 +1,7 @@
 //! What is changed in a repository: a commit, a tag, and both taken back. Knows nothing of releases.
 
 use super::{ANSWER_MAX, answer, git, speaking, tail};
+use pintail_os::lock::Shared;
 use pintail_os::program::{Ended, Program, Stream};
 use std::io;
 use std::path::Path;
@@ -21,17 +22,21 @@ pub fn add(folder: &Path, files: &[String]) -> io::Result<()> {
     answer(&program, ANSWER_MAX).map(drop)
 }
 
-/// Commits what was added, with the operator's hooks. `heard` gets what they say.
+/// Commits what was added, with the operator's hooks, which hold `held` as long as they run. `heard` gets what they say.
 ///
 /// # Errors
 /// A hook refused, or git.
 pub fn commit(
     folder: &Path,
     message: &str,
+    held: &Shared,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let program = speaking(folder)
+        .holding(held)
+        // What it would start in the background would hold it too.
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
         .args(["commit", "--quiet", "--cleanup=verbatim", "-m", message])
         .within(HOOKS_WITHIN);
     told(&program, "git commit", heard, wanted)

@@ -2,6 +2,7 @@
 
 use super::repository::{REFERENCES_MAX, Tagged, setting};
 use super::{ANSWER_MAX, answer, git, line, speaking, tail};
+use pintail_os::lock::Shared;
 use pintail_os::program::{Program, Stream};
 use std::collections::BTreeMap;
 use std::io;
@@ -92,9 +93,12 @@ pub fn push(
     remote: &str,
     (commit, branch): (&str, &str),
     tag: &str,
+    held: &Shared,
     heard: &mut dyn FnMut(Stream, &[u8]),
 ) -> io::Result<()> {
     let program = unasked(speaking(folder), folder)
+        .holding(held)
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
         .args(["-c", &format!("remote.{remote}.mirror=false"), "push", "--atomic", "--no-follow-tags"])
         .args(["--recurse-submodules=no", "--end-of-options", remote])
         .args([format!("{commit}:refs/heads/{branch}"), format!("refs/tags/{tag}:refs/tags/{tag}")])

@@ -8,6 +8,7 @@ use pintail_core::config::Config;
 use pintail_core::digest::Digest;
 use pintail_core::wire::Trouble;
 use pintail_depot::{Card, Depot};
+use pintail_os::lock::Shared;
 use pintail_os::program::Stream;
 use pintail_saga::Failure;
 use pintail_saga::trials::Cut;
@@ -76,12 +77,23 @@ pub(super) struct Hands<'a> {
     pub(super) knows: Rc<Cell<bool>>,
     /// Whether the remote may have what was pushed.
     pub(super) may_have_pushed: Cell<bool>,
+    /// Held by what changes the repository or the remote, also when this process is killed.
+    pub(super) work: Shared,
+    /// By what this release's deployments are known.
+    pub(super) token: String,
+    /// What could not be brought back, a sentence each.
+    pub(super) left: RefCell<Vec<String>>,
     pub(super) cut: Cut,
 }
 
 impl Hands<'_> {
     pub(super) fn remark(&self, what: impl Into<String>) {
         self.ear.borrow_mut().progress(Progress::Remark { what: what.into() });
+    }
+
+    /// Tells of what could not be brought back.
+    pub(super) fn leave(&self, what: String) {
+        self.left.borrow_mut().push(what);
     }
 
     pub(super) fn is_wanted(&self) -> bool {

@@ -32,6 +32,11 @@ impl Place {
         Ok(Place { folder: repository::own_path(folder, "pintail")? })
     }
 
+    /// The lock of what a release starts.
+    pub(super) fn work(&self) -> PathBuf {
+        self.lock().with_extension("work")
+    }
+
     pub(super) fn lock(&self) -> PathBuf {
         self.folder.join("release.lock")
     }

@@ -10,20 +10,25 @@ use pintail_core::config::Config;
 use pintail_core::digest::Digest;
 use pintail_core::wire::Trouble;
 use pintail_depot::Depot;
-use pintail_os::lock::Lock;
+use pintail_os::lock::{Lock, Shared};
 use pintail_os::process::{self, Signal};
 use pintail_os::{clock, files};
 use pintail_saga::trials::Cut;
 use pintail_saga::{Actor, Broken, Direction, Ending, Event, Journal, Position};
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::path::Path;
 use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The lock that keeps two releases of one repository apart, held.
 #[derive(Debug)]
 pub struct Held {
     place: Place,
     _lock: Lock,
+    /// Held too by what a release starts, so that one that was killed is known to be at work still.
+    work: Shared,
 }
 
 /// Whom a release is made for and with what.
@@ -56,12 +61,14 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
-    /// Everything is as it was before.
+    /// Everything is as it was before, but for what could not be brought back.
     Undone {
         /// The step at which it turned round.
         step: &'static str,
         /// Why.
         why: String,
+        /// What could not be brought back, a sentence each.
+        left: Vec<String>,
     },
     /// It could not be taken back whole.
     Stuck {
@@ -90,18 +97,29 @@ pub struct Ended {
     pub digest: Option<Digest>,
 }
 
-/// Takes the lock.
+/// Hex digits by which a release's deployments are known.
+const TOKEN_DIGITS: usize = 16;
+/// How long what a killed release had started is waited for: its hooks and its push have bounds of their own.
+const WORK_WITHIN: Duration = Duration::from_secs(35 * 60);
+/// How often it is looked whether it has ended.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// Takes the lock. What a release that was killed had started goes on by itself, a `git push` or `git commit` with its hooks:
+/// that is waited for, and `waits` hears of it once; it says no when that is no longer wanted.
 ///
 /// # Errors
-/// `folder` is in no repository, or another release holds it.
-pub fn lock(folder: &Path) -> Result<Held, Trouble> {
+/// `folder` is in no repository, another release holds it, or what was started does not end.
+pub fn lock(folder: &Path, waits: &mut dyn FnMut(bool) -> bool) -> Result<Held, Trouble> {
     let fail = |error: &dyn std::fmt::Display| Trouble::new("cannot release from here", error);
     let place = Place::of(folder).map_err(|error| {
         fail(&error).hint("a release is made from a git repository: `git init`, and commit")
     })?;
     place.make().map_err(|error| fail(&error))?;
     match Lock::try_take(&place.lock()).map_err(|error| fail(&error))? {
-        Some(lock) => Ok(Held { place, _lock: lock }),
+        Some(lock) => {
+            let work = wait_for_work(&place, waits).map_err(|error| fail(&error))?;
+            Ok(Held { place, _lock: lock, work })
+        }
         None => {
             let other = journal::read(&place).ok().flatten().filter(|record| {
                 record.state().is_ok_and(|state| matches!(state, State::Interrupted { .. }))
@@ -112,6 +130,27 @@ pub fn lock(folder: &Path) -> Result<Held, Trouble> {
             Err(fail(&format!("another release of this repository is running{whose}"))
                 .hint("wait for its end; two at once would take the same version"))
         }
+    }
+}
+
+fn wait_for_work(place: &Place, waits: &mut dyn FnMut(bool) -> bool) -> io::Result<Shared> {
+    let began = Instant::now();
+    let mut first = true;
+    loop {
+        if let Some(work) = Lock::try_take(&place.work())? {
+            return Ok(work.shared());
+        }
+        if !waits(std::mem::take(&mut first)) {
+            return Err(io::Error::other(
+                "what the killed release had started still runs, and was not waited for",
+            ));
+        }
+        if began.elapsed() > WORK_WITHIN {
+            return Err(io::Error::other(
+                "what the killed release had started (a `git commit` or `git push` with its hooks) does not end",
+            ));
+        }
+        thread::sleep(GLANCE);
     }
 }
 
@@ -218,8 +257,19 @@ fn hands<'a>(held: &Held, record: &Record, company: Company<'a>) -> Hands<'a> {
         ear,
         knows: Rc::new(Cell::new(true)),
         may_have_pushed: Cell::new(may_have_pushed),
+        work: held.work.clone(),
+        token: token(held, record),
+        left: RefCell::default(),
         cut: Cut::default(),
     }
+}
+
+/// By what this release's deployments are known from those of others that made the very same commit: by when it began, who
+/// began it, and where.
+fn token(held: &Held, record: &Record) -> String {
+    let Header { by, began_ms, .. } = &record.header;
+    let text = format!("{by} {began_ms} {}", held.place.bench().display());
+    Digest::of(text.as_bytes()).to_string()[..TOKEN_DIGITS].to_owned()
 }
 
 fn drive(held: &Held, record: &Record, direction: Direction, company: Company<'_>) -> Result<Ended, Trouble> {
@@ -273,7 +323,9 @@ fn drive(held: &Held, record: &Record, direction: Direction, company: Company<'_
             None => Outcome::Done,
             Some(left) => Outcome::Unpublished { why: left.why },
         },
-        Ending::Undone { step, why } => Outcome::Undone { step: plan.step_name(step), why },
+        Ending::Undone { step, why } => {
+            Outcome::Undone { step: plan.step_name(step), why, left: hands.left.take() }
+        }
         Ending::Stuck { step, why, undo_why } => Outcome::Stuck { step: plan.step_name(step), why, undo_why },
     };
     Ok(end(held, &hands, outcome))

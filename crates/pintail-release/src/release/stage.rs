@@ -11,8 +11,12 @@ pub struct Live {
     pub host: String,
     /// The release that is live there, if any is.
     pub release: Option<ReleaseName>,
+    /// By what the deployment that made it live is known.
+    pub token: Option<String>,
     /// What was begun there and has not ended, for people: the next deployment undoes it first.
     pub unfinished: Option<String>,
+    /// By what that is known.
+    pub unfinished_token: Option<String>,
 }
 
 /// Brings releases to a target and back.
@@ -23,11 +27,11 @@ pub trait Stage {
     /// One of them can't be reached, or is in no state to be deployed to.
     fn live(&mut self, target: &str) -> Result<Vec<Live>, Trouble>;
 
-    /// Makes that artifact of `bench` live. Where it is live already nothing changes.
+    /// Makes that artifact of `bench` live, by deployments that are known by `token`. Where it is live already nothing changes.
     ///
     /// # Errors
     /// It is not live there, or nobody knows.
-    fn deploy(&mut self, target: &str, bench: &Depot, card: &Card) -> Result<(), Trouble>;
+    fn deploy(&mut self, target: &str, bench: &Depot, card: &Card, token: &str) -> Result<(), Trouble>;
 
     /// Makes a release live again that was live there before.
     ///

@@ -12,6 +12,7 @@ use pintail_core::name::ReleaseName;
 use pintail_core::wire::Trouble;
 use pintail_depot::{Card, Depot};
 use pintail_os::files;
+use pintail_os::lock::Lock;
 use pintail_os::program::{Program, Stream};
 use pintail_saga::trials::{self, Cut, try_main};
 use std::cell::{Cell, RefCell};
@@ -138,6 +139,9 @@ impl trials::Stage for World {
             ear: Box::leak(Box::new(RefCell::new(Deaf))),
             knows: Rc::new(Cell::new(true)),
             may_have_pushed: Cell::new(false),
+            work: Lock::try_take(&self.folder().join(".git/work")).unwrap().unwrap().shared(),
+            token: TOKEN.to_owned(),
+            left: RefCell::default(),
             cut,
         }
     }
@@ -154,15 +158,24 @@ impl trials::Stage for World {
     }
 }
 
+/// All deployments there are this release's.
+const TOKEN: &str = "0123456789abcdef";
+
 struct Target(Rc<RefCell<ReleaseName>>);
 
 impl Stage for Target {
     fn live(&mut self, _: &str) -> Result<Vec<Live>, Trouble> {
         let release = Some(self.0.borrow().clone());
-        Ok(vec![Live { host: "local".into(), release, unfinished: None }])
+        Ok(vec![Live {
+            host: "local".into(),
+            release,
+            token: Some(TOKEN.to_owned()),
+            unfinished: None,
+            unfinished_token: None,
+        }])
     }
 
-    fn deploy(&mut self, _: &str, bench: &Depot, card: &Card) -> Result<(), Trouble> {
+    fn deploy(&mut self, _: &str, bench: &Depot, card: &Card, _: &str) -> Result<(), Trouble> {
         assert!(bench.verify(&card.name, &card.version).is_ok(), "what is staged is whole");
         *self.0.borrow_mut() = ReleaseName::new(card.version.clone(), &card.digest);
         Ok(())

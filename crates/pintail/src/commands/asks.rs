@@ -8,7 +8,7 @@ use pintail_core::config::Target;
 use pintail_core::history::Acknowledged;
 use pintail_core::name::ReleaseName;
 use pintail_core::notes::About;
-use pintail_core::plan::{Plan, Said, Wish, acknowledgement, between, going_back, key, requirements};
+use pintail_core::plan::{Asks, Plan, Said, Wish, acknowledgement, between, going_back, key, requirements};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_depot::Depot;
@@ -78,7 +78,7 @@ pub(crate) fn about_live(
     Ok(from_history(project, made.and_then(|made| made.commit.as_deref()), live.version()))
 }
 
-/// What will acknowledge the notes of a release of the commit that is now, where `target` is.
+/// What a release of the commit that is now will ask where `target` is, by what is live there.
 ///
 /// # Errors
 /// A host can't be asked, or this history can't be read.
@@ -86,7 +86,7 @@ pub(crate) fn before_release(
     project: &Project,
     target: &Target,
     version: &Version,
-) -> Result<Option<String>, Failure> {
+) -> Result<Vec<Asks>, Failure> {
     let mut hosts = project.operator()?.observe(target)?;
     let coming = about(&project.folder, "HEAD", version, &project.config)?;
     let mut said = Said { coming: Some(coming), live: Vec::new() };
@@ -99,11 +99,11 @@ pub(crate) fn before_release(
             said.live.push((live, about));
         }
         let asks = between(&said, live.as_ref(), &target.name);
-        if !all.contains(&asks) {
+        if !all.contains(&asks) && !asks.is_nothing() {
             all.push(asks);
         }
     }
-    Ok(acknowledgement(&all))
+    Ok(all)
 }
 
 /// Refuses where `given` does not acknowledge what `wanted` would, and nobody can be asked.

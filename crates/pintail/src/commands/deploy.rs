@@ -15,6 +15,7 @@ pub(crate) fn run(place: &Place, args: &Deploy) -> Result<Exit, Failure> {
         wish,
         depot: &project.depot(),
         artifact: Some(artifact),
+        token: None,
         how: &args.how,
     })
 }

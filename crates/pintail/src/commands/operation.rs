@@ -31,6 +31,8 @@ pub(crate) struct Order<'a> {
     pub(crate) depot: &'a Depot,
     /// Where the artifact's bytes are.
     pub(crate) artifact: Option<PathBuf>,
+    /// By what it is known, where it has to be told from the same of others.
+    pub(crate) token: Option<&'a str>,
     /// How.
     pub(crate) how: &'a How,
 }
@@ -67,6 +69,9 @@ pub(crate) fn run(order: &Order<'_>) -> Result<Exit, Failure> {
         said: &said,
     };
     let mut plan = Plan { signed, ..target::plan(desired, &hosts)? };
+    for part in &mut plan.hosts {
+        part.plan.iter_mut().for_each(|plan| plan.token = order.token.map(str::to_owned));
+    }
     if plan.is_nothing() {
         watcher.nothing(&plan);
         return Ok(Exit::Done);

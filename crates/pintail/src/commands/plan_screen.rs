@@ -29,19 +29,23 @@ pub(crate) fn shown(plan: &Plan, commits: &[String], before: Option<&Before>) ->
             let _ = writeln!(text, "    {commit}");
         }
     }
-    for asks in &plan.asks {
-        text.push_str(&notes(plan, asks, before));
-    }
-    if let Some(digest) = acknowledgement(&plan.asks) {
+    text.push_str(&asked(&plan.asks, before));
+    text
+}
+
+/// What is asked, for each release that is live.
+pub(crate) fn asked(all: &[Asks], before: Option<&Before>) -> String {
+    let mut text: String = all.iter().map(|asks| notes(all.len(), asks, before)).collect();
+    if let Some(digest) = acknowledgement(all) {
         let _ = writeln!(text, "\n  to acknowledge all of that in a script: --ack {digest}");
     }
     text
 }
 
 /// What is asked where one release is live.
-fn notes(plan: &Plan, asks: &Asks, before: Option<&Before>) -> String {
+fn notes(count: usize, asks: &Asks, before: Option<&Before>) -> String {
     let mut text = String::new();
-    let hosts = match plan.asks.len() {
+    let hosts = match count {
         1 => String::new(),
         _ => format!(" on {}", asks.hosts.join(", ")),
     };

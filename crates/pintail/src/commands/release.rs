@@ -6,13 +6,14 @@ mod shown;
 
 mod stage;
 
-use super::{asks, signed};
+use super::{asks, plan_screen, signed};
 use crate::VERSION;
 use crate::args;
 use crate::exit::{Exit, Failure, told};
 use crate::project::{Place, Project, by, typed};
 use crate::screen;
 use ear::Teller;
+use pintail_core::plan::acknowledgement;
 use pintail_core::wire::Trouble;
 use pintail_depot::signing::SecretKey;
 use pintail_os::{clock, signals};
@@ -39,6 +40,14 @@ pub(crate) fn run(place: &Place, args: &args::Release) -> Result<Exit, Failure> 
     }
 }
 
+/// Whether the operator knows of the notes.
+enum Known {
+    /// With what acknowledges them.
+    Yes(Option<String>),
+    No,
+    Refused(Trouble),
+}
+
 struct Release<'a> {
     project: &'a Project,
     args: &'a args::Release,
@@ -52,7 +61,7 @@ impl Release<'_> {
         let wanted = wanted(self.args.version.as_deref().unwrap_or_default())?;
         let folder = &self.project.folder;
         // Whoever only looks keeps nobody from releasing.
-        let held = if self.args.dry_run { None } else { Some(operation::lock(folder)?) };
+        let held = if self.args.dry_run { None } else { Some(self.lock()?) };
         if let Some(record) = operation::last(folder)?.filter(|_| held.is_some()) {
             refuse_unfinished(&record)?;
         }
@@ -61,41 +70,81 @@ impl Release<'_> {
             Err(troubles) => return Ok(self.refused(&troubles)),
         };
         let Some(held) = held else {
-            return Ok(self.planned(&plan));
+            let exit = self.planned(&plan);
+            self.known(&plan)?;
+            return Ok(exit);
         };
         screen::narrate(shown::plan(&plan).trim_end());
-        self.refuse_unknown(&plan)?;
+        let ack = match self.known(&plan)? {
+            Known::Yes(ack) => ack,
+            Known::No => {
+                screen::narrate("nothing was changed");
+                return Ok(Exit::Refused);
+            }
+            Known::Refused(trouble) => return Ok(self.refused(&[trouble])),
+        };
         if !self.args.yes && !self.agreed(&plan)? {
             screen::narrate("nothing was changed");
             return Ok(Exit::Refused);
         }
         self.ear.borrow_mut().follow(&plan);
-        let mut target = self.target();
+        let mut target = self.target(ack);
         let ended = operation::begin(&held, &plan, self.company(&mut target))?;
-        self.signed(&plan, &ended)?;
-        Ok(self.ended(&plan, &ended, Direction::Finish))
+        let exit = self.ended(&plan, &ended, Direction::Finish);
+        Ok(self.signed(&plan, &ended, exit))
     }
 
-    /// Refuses before anything is begun where the target for staging will want its notes acknowledged, nobody can be asked
-    /// then, and it was not said. They are those of the commit that is now: the release's own asks nothing more.
-    fn refuse_unknown(&self, plan: &Plan) -> Result<(), Failure> {
+    /// What acknowledges the notes that the target for staging will want acknowledged, which are shown: those of the commit
+    /// that is now, as the release's own asks nothing more. Asked before anything is begun.
+    fn known(&self, plan: &Plan) -> Result<Known, Failure> {
         let stage = self.project.config.release.stage.as_deref().filter(|_| !self.args.skip_stage);
-        let Some(stage) = stage.filter(|_| !screen::can_ask()) else { return Ok(()) };
-        let wanted = asks::before_release(self.project, self.project.target(stage)?, &plan.version)?;
-        asks::refuse_unacknowledged(stage, wanted.as_deref(), self.args.ack.as_deref())?;
-        Ok(())
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target::new(self.project, self.key, self.args.ack.as_deref())
-    }
-
-    /// Signs what was published, where staging did not.
-    fn signed(&self, plan: &Plan, ended: &operation::Ended) -> Result<(), Failure> {
-        if let (Some(key), Outcome::Done) = (self.key, &ended.outcome) {
-            signed::sign(&self.project.depot(), &plan.app, &plan.version, key)?;
+        let Some(stage) = stage else { return Ok(Known::Yes(None)) };
+        let asks = asks::before_release(self.project, self.project.target(stage)?, &plan.version)?;
+        if !asks.is_empty() && !self.args.json {
+            screen::narrate(plan_screen::asked(&asks, None).trim_end());
         }
-        Ok(())
+        let wanted = acknowledgement(&asks);
+        let given = self.args.ack.as_deref();
+        if wanted.is_some() && given.is_none() && screen::can_ask() && !self.args.dry_run {
+            let _leaving = self.ear.borrow().leave_when_interrupted();
+            let knows = screen::ask("do you know of all of these, and see to them?") == Some(true);
+            return Ok(if knows { Known::Yes(wanted) } else { Known::No });
+        }
+        if !self.args.dry_run
+            && let Err(trouble) = asks::refuse_unacknowledged(stage, wanted.as_deref(), given)
+        {
+            return Ok(Known::Refused(trouble));
+        }
+        Ok(Known::Yes(wanted))
+    }
+
+    /// Takes the lock, waiting for what a killed release had started.
+    fn lock(&self) -> Result<Held, Failure> {
+        let mut waits = |first: bool| {
+            if first {
+                screen::narrate(
+                    "a `git commit` or `git push` of a release that was killed still runs; waiting for its end",
+                );
+            }
+            self.ear.borrow_mut().interrupt().is_none()
+        };
+        Ok(operation::lock(&self.project.folder, &mut waits)?)
+    }
+
+    fn target(&self, ack: Option<String>) -> Target<'_> {
+        Target::new(self.project, self.key, ack)
+    }
+
+    /// Signs what was published, where staging did not. That it can't be is told; it is released all the same.
+    fn signed(&self, plan: &Plan, ended: &operation::Ended, exit: Exit) -> Exit {
+        let (Some(key), Outcome::Done) = (self.key, &ended.outcome) else { return exit };
+        match signed::sign(&self.project.depot(), &plan.app, &plan.version, key) {
+            Ok(_) => exit,
+            Err(trouble) => {
+                screen::narrate(&told(&trouble));
+                Exit::Stuck
+            }
+        }
     }
 
     fn verify(&self, wanted: &Wanted) -> Result<Plan, Vec<Trouble>> {
@@ -111,11 +160,11 @@ impl Release<'_> {
         };
         let mut heard = |stream, bytes: &[u8]| self.ear.borrow_mut().output(stream, bytes);
         let is_wanted = || self.ear.borrow_mut().interrupt().is_none();
-        verify(&order, &mut self.target(), &mut heard, &is_wanted)
+        verify(&order, &mut self.target(None), &mut heard, &is_wanted)
     }
 
     fn go_on(&self, direction: Direction) -> Result<Exit, Failure> {
-        let held: Held = operation::lock(&self.project.folder)?;
+        let held = self.lock()?;
         let Some(record) = operation::last(&self.project.folder)? else {
             return Ok(self.nothing("there is no unfinished release"));
         };
@@ -136,10 +185,10 @@ impl Release<'_> {
             _ => {}
         }
         self.ear.borrow_mut().follow(&plan);
-        let mut target = self.target();
+        let mut target = self.target(self.args.ack.clone());
         let ended = operation::go_on(&held, direction, self.company(&mut target))?;
-        self.signed(&plan, &ended)?;
-        Ok(self.ended(&plan, &ended, direction))
+        let exit = self.ended(&plan, &ended, direction);
+        Ok(self.signed(&plan, &ended, exit))
     }
 
     fn company<'a>(&'a self, target: &'a mut Target<'a>) -> Company<'a> {
@@ -195,10 +244,9 @@ impl Release<'_> {
         self.print(&Told::of(plan, ended));
         // That it ends undone is what was asked for, and so no failure.
         if wanted == Direction::Undo && matches!(ended.outcome, Outcome::Undone { .. }) {
-            screen::narrate(&format!(
-                "the release of {} is undone: everything is as it was before",
-                plan.version
-            ));
+            if let Outcome::Undone { left, .. } = &ended.outcome {
+                screen::narrate(&format!("the release of {} is {}", plan.version, shown::undone(left)));
+            }
             return Exit::Done;
         }
         let text = shown::ending(plan, ended);

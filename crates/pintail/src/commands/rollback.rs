@@ -16,6 +16,7 @@ pub(crate) fn run(place: &Place, args: &Rollback) -> Result<Exit, Failure> {
         wish,
         depot: &project.depot(),
         artifact: None,
+        token: None,
         how: &args.how,
     })
 }

@@ -106,3 +106,32 @@ fn a_journal_that_is_torn_or_of_a_newer_pintail() {
     let refused = world.release(&["--abort"]);
     assert!(refused.expect(1).err.contains("it has format 99"), "{}", refused.all());
 }
+
+/// What a killed release had started outlives it: who comes after waits for its end, and only then says what became of it.
+#[test]
+fn what_a_killed_release_had_started_is_waited_for() {
+    for (hook, arrives) in [("pre-commit", false), ("pre-push", true)] {
+        let world = World::new(PROJECT);
+        let (at_work, ended) = (world.room().join("at-work"), world.room().join("ended"));
+        world.hook(hook, &format!("touch {}; sleep 3; touch {}", at_work.display(), ended.display()));
+        let before = world.state();
+        let mut release = world.command(&["0.2", "--yes"]);
+        let mut release = release.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until_there(&at_work);
+        release.kill().unwrap();
+        release.wait().unwrap();
+        assert!(!ended.exists(), "{hook}: it is killed in its middle");
+        let aborted = world.release(&["--abort"]);
+        assert!(aborted.err.contains("still runs; waiting for its end"), "{hook}: {}", aborted.all());
+        assert!(ended.exists(), "{hook}: it was waited for");
+        if arrives {
+            assert!(aborted.expect(1).err.contains("others may have it"), "{hook}: {}", aborted.all());
+            world.release(&["--resume"]).expect(0);
+            let tags = world.git_in(&world.remote, &["tag", "--list"]).out;
+            assert_eq!(tags, "0.1\n0.2\n", "{hook}");
+        } else {
+            aborted.expect(0);
+            assert_eq!(world.state(), before, "{hook}");
+        }
+    }
+}

@@ -156,3 +156,26 @@ fn a_kill_amid_the_staging_is_undone_or_finished() {
         world.commit("next");
     }
 }
+
+/// The very same release may have been staged by somebody else meanwhile: that is not this one's to take back.
+#[test]
+fn what_another_staged_is_left_alone() {
+    let world = world("");
+    // Between this release's commit and its staging another hand builds that commit, and deploys it.
+    let other =
+        format!("env -u GIT_DIR -u GIT_INDEX_FILE {} -C {}", common::PINTAIL, world.stage.project.display());
+    let other =
+        format!("{{ {other} build --version 0.2 && {other} deploy local 0.2 --yes; }} > ../other.log 2>&1");
+    world.hook("post-commit", &other);
+    world.hook("pre-push", "exit 1");
+    let failed = world.release(&["0.2", "--yes"]);
+    failed.expect(3);
+    let log = fs::read_to_string(world.room().join("other.log")).unwrap_or_default();
+    assert_eq!(world.stage.live().as_deref(), Some("0.2"), "{log}{}", failed.all());
+    assert!(failed.err.contains("`hello` 0.2 is live on `local` already"), "{}", failed.all());
+    // Its own is taken back.
+    let own = super::staged::world("");
+    own.hook("pre-push", "exit 1");
+    assert!(own.release(&["0.2", "--yes"]).expect(3).err.contains("undone: everything is as it was before"));
+    assert_eq!(own.stage.live().as_deref(), Some("0.1"));
+}

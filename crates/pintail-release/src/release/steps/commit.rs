@@ -37,7 +37,8 @@ pub(super) fn act(hands: &Hands<'_>, files: &[String], message: &str) -> Result<
         hands.cut.point()?;
         let mut heard = |stream, bytes: &[u8]| hands.ear.borrow_mut().output(stream, bytes);
         let wanted = || hands.is_wanted();
-        record::commit(hands.folder, message, &mut heard, &wanted).map_err(|error| fail(&error))?;
+        record::commit(hands.folder, message, &hands.work, &mut heard, &wanted)
+            .map_err(|error| fail(&error))?;
     }
     let commit = hands.released()?;
     let in_it = repository::changed_by(hands.folder, &commit).map_err(|error| fail(&error))?;

@@ -68,7 +68,8 @@ pub(super) fn act(hands: &Hands<'_>, memo: &Memo) -> Result<(), Failure> {
     hands.may_have_pushed.set(true);
     let mut heard = |stream, bytes: &[u8]| hands.ear.borrow_mut().output(stream, bytes);
     let branch = (commit, &*plan.remote_branch);
-    let Err(error) = remote::push(hands.folder, &plan.remote, branch, &plan.tag, &mut heard) else {
+    let Err(error) = remote::push(hands.folder, &plan.remote, branch, &plan.tag, &hands.work, &mut heard)
+    else {
         return Ok(());
     };
     match ask(hands) {

@@ -3,6 +3,7 @@
 
 use crate::release::hands::{Hands, failure, silent};
 use crate::release::memo::Memo;
+use crate::release::stage::Live;
 use pintail_core::name::ReleaseName;
 use pintail_saga::Failure;
 
@@ -20,20 +21,30 @@ pub(super) fn act(hands: &mut Hands<'_>, target: &str, memo: &Memo) -> Result<()
         let why = format!("it had to be built again, and came out as another: {}", card.digest.short());
         return Err(Failure::new(format!("cannot stage {new}"), why));
     }
-    hands.stage.deploy(target, &hands.bench, &card).map_err(failure)
+    hands.stage.deploy(target, &hands.bench, &card, &hands.token).map_err(failure)
 }
 
 pub(super) fn undo(hands: &mut Hands<'_>, target: &str, memo: &Memo) -> Result<(), Failure> {
     let Memo::Live { release: before, new } = memo else { return Err(silent()) };
     let hosts = hands.stage.live(target).map_err(failure)?;
-    let have_ours = hosts.iter().filter(|host| host.release.as_ref() == Some(new)).count();
-    let is_clear = hosts.iter().all(|host| host.unfinished.is_none());
+    let is_ours = |token: &Option<String>| token.as_ref() == Some(&hands.token);
+    let serves = |host: &&Live| host.release.as_ref() == Some(new);
+    let live_by_us = hosts.iter().filter(serves).any(|host| is_ours(&host.token));
+    let begun_by_us = hosts.iter().any(|host| is_ours(&host.unfinished_token));
+    if before.as_ref() == Some(new) || !live_by_us && !begun_by_us {
+        // Who made the very same release may have staged it; that is not ours to take back.
+        if before.as_ref() != Some(new) && hosts.iter().any(|host| serves(&host)) {
+            hands.leave(format!(
+                "`{target}` serves {new}, which another deployment than this release's brought there"
+            ));
+        }
+        return Ok(());
+    }
     match before {
-        _ if have_ours == 0 && is_clear || before.as_ref() == Some(new) => Ok(()),
-        None if have_ours == 0 => Ok(()),
         Some(before) => hands.stage.roll_back(target, before).map_err(failure),
+        None if !live_by_us => Ok(()),
         None => {
-            hands.remark(format!("`{target}` serves {new} still: nothing was live there before, so there is nothing to go back to"));
+            hands.leave(format!("`{target}` serves {new} still: nothing was live there before, so there is nothing to go back to"));
             Ok(())
         }
     }

@@ -76,6 +76,17 @@ pub(super) fn check(
                 .hint("`pintail release patch` says the next one"),
         );
     }
+    // That the files say this very one is how it is bumped by hand.
+    let said = places.version.as_ref().filter(|said| version != **said && version < **said);
+    if let Some(said) = said {
+        all.push(
+            Trouble::new(
+                format!("will not release `{}` {version}", order.config.name),
+                format!("the project's own files say {said}, which is later"),
+            )
+            .hint("`pintail release patch` says the next one"),
+        );
+    }
     Some(Number { version, latest })
 }
 

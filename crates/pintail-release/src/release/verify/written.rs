@@ -64,13 +64,14 @@ fn log_edit(
     let bumped = bump.iter().find(|edit| edit.path == path).and_then(|edit| edit.made(&content));
     let content = bumped.unwrap_or(content);
     let section = Section { version: number.version.as_str(), day: order.day, subjects: commits };
+    let is_markdown = path.ends_with(".md");
     let change = match std::str::from_utf8(&content) {
-        Ok(text) => changelog::change(text, &section)?,
+        Ok(text) => changelog::change(text, &section, is_markdown)?,
         // In an encoding that nobody said only ASCII is sure to be what it looks like.
         Err(_) => {
             let ascii = |c: char| if c.is_ascii() { c } else { '?' };
             let text: String = content.iter().map(|byte| ascii(char::from(*byte))).collect();
-            let change = changelog::change(&text, &section)?;
+            let change = changelog::change(&text, &section, is_markdown)?;
             Change { new: change.new.chars().map(ascii).collect(), ..change }
         }
     };

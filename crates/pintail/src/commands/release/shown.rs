@@ -27,6 +27,8 @@ pub(super) struct Told<'a> {
     digest: Option<Digest>,
     step: Option<&'static str>,
     why: Option<&'a str>,
+    /// What could not be brought back.
+    left: &'a [String],
     troubles: &'a [Trouble],
     plan: Option<&'a Plan>,
 }
@@ -43,6 +45,7 @@ impl<'a> Told<'a> {
             digest: None,
             step: None,
             why: None,
+            left: &[],
             troubles: &[],
             plan: None,
         }
@@ -63,11 +66,16 @@ impl<'a> Told<'a> {
         let (outcome, step, why) = match &ended.outcome {
             Outcome::Done => ("done", None, None),
             Outcome::Unpublished { why } => ("unpublished", Some("publish"), Some(why)),
-            Outcome::Undone { step, why } => ("undone", Some(*step), Some(why)),
+            Outcome::Undone { step, why, .. } => ("undone", Some(*step), Some(why)),
             Outcome::Stuck { step, undo_why, .. } => ("stuck", Some(*step), Some(undo_why)),
             Outcome::Unknown { why } => ("unknown", Some("push"), Some(why)),
         };
+        let left: &[String] = match &ended.outcome {
+            Outcome::Undone { left, .. } => left,
+            _ => &[],
+        };
         Self {
+            left,
             commit: ended.commit.as_deref(),
             digest: ended.digest,
             step,
@@ -133,10 +141,10 @@ pub(super) fn ending(plan: &Plan, ended: &Ended) -> String {
             &format!("`{tag}` is at `{remote}`: nothing is undone any more"),
             "mend that; `pintail release --resume` publishes it",
         ),
-        Outcome::Undone { step, why } => failure(
+        Outcome::Undone { step, why, left } => failure(
             &format!("the release of {version} failed at step `{step}`"),
             why,
-            "undone: everything is as it was before",
+            &undone(left),
             "mend that, and say it again",
         ),
         Outcome::Stuck { step, why, undo_why } => failure(
@@ -154,6 +162,14 @@ pub(super) fn ending(plan: &Plan, ended: &Ended) -> String {
             "nothing is done until that is known",
             &format!("when `{remote}` can be reached, `pintail release --resume` asks it and goes on"),
         ),
+    }
+}
+
+/// That a release was taken back, and what of it could not be.
+pub(super) fn undone(left: &[String]) -> String {
+    match left {
+        [] => "undone: everything is as it was before".to_owned(),
+        left => format!("undone, but for this: {}", left.join("\n")),
     }
 }
 

@@ -5,6 +5,7 @@ use super::super::signed;
 use crate::args::How;
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
+use pintail_core::history::{Deployment, made_live};
 use pintail_core::name::ReleaseName;
 use pintail_core::plan::{Release, Wish};
 use pintail_core::wire::Trouble;
@@ -26,11 +27,11 @@ pub(super) struct Target<'a> {
     /// What signs what is staged, as it signs what is published.
     key: Option<&'a SecretKey>,
     /// What acknowledges the notes of what is staged.
-    ack: Option<&'a str>,
+    ack: Option<String>,
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn new(project: &'a Project, key: Option<&'a SecretKey>, ack: Option<&'a str>) -> Self {
+    pub(super) fn new(project: &'a Project, key: Option<&'a SecretKey>, ack: Option<String>) -> Self {
         Self { project, key, ack }
     }
 
@@ -60,14 +61,15 @@ impl<'a> Target<'a> {
         wish: Wish,
         depot: &Depot,
         artifact: Option<PathBuf>,
-        what: &str,
+        (what, token): (&str, Option<&str>),
     ) -> Result<(), Trouble> {
         // What runs there is of this release, or it would have been refused before.
         drop(self.hosts(name)?);
         let target = self.project.target(name).map_err(trouble)?;
-        let ack = self.ack.map(str::to_owned);
+        let ack = self.ack.clone();
         let how = How { yes: true, ack, json: false, skip_unreachable: false, pause_at: None };
-        let exit = operation::run(&Order { project: self.project, target, wish, depot, artifact, how: &how });
+        let exit =
+            operation::run(&Order { project: self.project, target, wish, depot, artifact, token, how: &how });
         match exit.map_err(trouble)? {
             Exit::Done | Exit::Code(0) => Ok(()),
             Exit::Undone => Err(Trouble::new(what, "it failed there and was undone there, as told above")
@@ -86,6 +88,11 @@ impl Stage for Target<'_> {
         let live = |host: &Host| Live {
             host: host.session.host().to_owned(),
             release: host.observed.current.release().cloned(),
+            token: made(host).and_then(|made| made.token.clone()),
+            unfinished_token: host.observed.unfinished.as_ref().and_then(|there| {
+                let begun = host.observed.deployments.iter().find(|deployment| deployment.id == there.id);
+                begun.and_then(|begun| begun.token.clone())
+            }),
             unfinished: host.observed.unfinished.as_ref().map(|there| {
                 format!("deployment {} of {} has not ended, at step `{}`", there.id, there.by, there.step)
             }),
@@ -93,7 +100,7 @@ impl Stage for Target<'_> {
         Ok(self.hosts(target)?.iter().map(live).collect())
     }
 
-    fn deploy(&mut self, target: &str, bench: &Depot, card: &Card) -> Result<(), Trouble> {
+    fn deploy(&mut self, target: &str, bench: &Depot, card: &Card, token: &str) -> Result<(), Trouble> {
         let release = Release {
             name: ReleaseName::new(card.version.clone(), &card.digest),
             version: card.version.clone(),
@@ -108,13 +115,24 @@ impl Stage for Target<'_> {
         if let Some(key) = self.key {
             signed::sign(bench, &card.name, &card.version, key)?;
         }
-        self.operate(target, Wish::Release(release), bench, Some(artifact), &what)
+        self.operate(target, Wish::Release(release), bench, Some(artifact), (&what, Some(token)))
     }
 
     fn roll_back(&mut self, target: &str, release: &ReleaseName) -> Result<(), Trouble> {
         let what = format!("cannot bring `{target}` back to {release}");
-        self.operate(target, Wish::Back(Some(release.to_string())), &self.project.depot(), None, &what)
+        self.operate(
+            target,
+            Wish::Back(Some(release.to_string())),
+            &self.project.depot(),
+            None,
+            (&what, None),
+        )
     }
+}
+
+/// The deployment that made live what is.
+fn made(host: &Host) -> Option<&Deployment> {
+    made_live(host.observed.current.release()?, &host.observed.deployments)
 }
 
 /// A failure as the release tells it.
