@@ -20,6 +20,10 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+/// Modules that are looked into for a version that would stay behind.
+const MODULES_MAX: usize = 2000;
+/// Of those that are, so many are told.
+const TOLD_MAX: usize = 3;
 /// A file longer than this has no version in it: 16 MiB, which the largest lock files are below.
 const FILE_MAX: u64 = 16 << 20;
 
@@ -124,6 +128,16 @@ pub fn find(tree: Tree<'_>, files: Option<&[VersionFile]>) -> Result<Places, Vec
     Ok(places)
 }
 
+/// Files that say a version which no release changes, where nobody said what does: told, so that none stays behind unseen.
+pub fn left_behind(tree: Tree<'_>, places: &Places) -> Vec<String> {
+    if places.by.is_some() {
+        return Vec::new();
+    }
+    let modules = tree.tracked.iter().filter(|path| path.starts_with("lib/") && path.ends_with(".pm"));
+    let says = |path: &&String| tree.read(path).is_ok_and(|content| perl::says_version(&content));
+    modules.take(MODULES_MAX).filter(says).take(TOLD_MAX).cloned().collect()
+}
+
 /// Those that the configuration names: each pattern is there once.
 fn said(tree: Tree<'_>, files: &[VersionFile]) -> Result<Places, Vec<Trouble>> {
     let mut places = Places { by: Some("version.files"), ..Places::default() };
@@ -145,6 +159,10 @@ fn said(tree: Tree<'_>, files: &[VersionFile]) -> Result<Places, Vec<Trouble>> {
         let shown = format!("{}{{version}}{}", pattern.before, pattern.after);
         match &pattern::find(&content, pattern)[..] {
             [range] => places.add(path, &content, [range.clone()]),
+            [] if pattern.before.is_empty() && pattern.after.is_empty() => troubles.push(
+                Trouble::new(what(), format!("`{shown}` alone means the whole file, which is no version"))
+                    .hint("say what stands around it"),
+            ),
             [] => troubles.push(
                 Trouble::new(what(), format!("`{shown}` is not in it"))
                     .hint("the pattern in `version.files` is meant letter by letter"),

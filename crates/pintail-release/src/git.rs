@@ -86,6 +86,8 @@ fn reason(said: &str) -> String {
     match errors[..] {
         [] if said.trim().is_empty() => "git says no, and not why".to_owned(),
         [] => said.trim().to_owned(),
+        // It breaks off where another program's reason follows: `error: gpg failed to sign the data:`.
+        _ if errors.iter().any(|line| line.ends_with(':')) => said.trim().to_owned(),
         _ => errors.join("\n"),
     }
 }

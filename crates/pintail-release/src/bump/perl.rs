@@ -28,6 +28,17 @@ pub(super) fn places(tree: Tree<'_>) -> Vec<(String, Vec<u8>, Range<usize>)> {
     places
 }
 
+/// Whether a module says a version, in whatever way.
+pub(super) fn says_version(content: &[u8]) -> bool {
+    let text = plain(content);
+    let of_package = |line: &str| {
+        let mut words = line.split_whitespace();
+        let third = (words.next() == Some("package")).then(|| words.nth(1)).flatten();
+        third.is_some_and(|word| word.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit()))
+    };
+    text.lines().any(of_package) || !of_module(&text).is_empty()
+}
+
 /// The same bytes, as a text: every one that is no ASCII is a `?`, so that places stay where they are.
 fn plain(content: &[u8]) -> String {
     content.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()

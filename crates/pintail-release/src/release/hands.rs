@@ -182,8 +182,15 @@ impl Hands<'_> {
         let Plan { head, branch, .. } = &self.plan;
         let what = || format!("cannot take back the commit on `{branch}`");
         record::go_back(self.folder, head).map_err(|error| {
-            Failure::new(what(), error.to_string())
-                .hint("put away what you changed (`git stash`), then `pintail release --abort` goes on")
+            let why = error.to_string();
+            let first = if why.contains("index.lock") {
+                "another git is at work in this repository, or was killed: wait for it, or remove that file"
+            } else if why.contains("No space left") {
+                "make room on the disk"
+            } else {
+                "put away what you changed (`git stash`)"
+            };
+            Failure::new(what(), why).hint(format!("{first}; then `pintail release --abort` goes on"))
         })
     }
 }

@@ -91,7 +91,8 @@ pub fn verify(
     let (true, Some(branch), Some(remote), Some(number)) = (all.is_empty(), branch, remote, number) else {
         return Err(all);
     };
-    let notes = notes(order, &number.notes(folder, &head));
+    let mut notes = notes(order, &number.notes(folder, &head));
+    notes.extend(written::left_behind(order, places.as_ref()));
     let steps = steps(order, &number, edits);
     let pivot = steps.iter().position(|step| *step == Step::Push).unwrap_or(steps.len());
     Ok(Plan {

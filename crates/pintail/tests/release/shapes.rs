@@ -277,3 +277,37 @@ fn a_hook_may_add_to_the_message() {
     world.release(&["0.2", "--yes"]).expect(0);
     assert_eq!(world.git(&["log", "-1", "--format=%B"]), "release 0.2\n\nReviewed-by: nobody");
 }
+
+/// A module's version that no release changes is told, never passed over.
+#[test]
+fn a_version_that_stays_behind_is_told() {
+    let world = World::with(
+        |_| "name = \"hello\"\n".to_owned(),
+        |world| {
+            world.write("cpanfile", "requires 'strict';\n");
+            world.write("lib/Hello.pm", "package Hello;\nour $VERSION = '0.1';\n1;\n");
+            world.write("lib/Other.pm", "package Other 0.1 {\n}\n1;\n");
+            world.write("lib/None.pm", "package None;\n1;\n");
+        },
+    );
+    let planned = world.release(&["0.2", "--dry-run"]);
+    let told = planned.expect(0).out.lines().find(|line| line.contains("says a version")).unwrap_or_default();
+    assert_eq!(
+        told.trim(),
+        "note: `lib/Hello.pm`, `lib/Other.pm` says a version, which stays as it is: `[version] files` names what is bumped"
+    );
+}
+
+#[test]
+fn a_version_below_what_the_files_say_is_refused() {
+    let world = World::new(PROJECT);
+    world.write("VERSION", "3.0.0\n");
+    world.commit("three");
+    let refused = world.release(&["2.0.0", "--dry-run"]);
+    assert!(
+        refused.expect(1).err.contains("the project's own files say 3.0.0, which is later"),
+        "{}",
+        refused.all()
+    );
+    world.release(&["3.0.0", "--dry-run"]).expect(0);
+}

@@ -2,7 +2,7 @@
 //! compared after each: what changes there was not made anew before it was committed, or by another version of its tool.
 
 use super::Order;
-use crate::checkout::check_out;
+use crate::checkout::{check_out, refuse_submodules};
 use crate::exclude::Exclude;
 use crate::include::include;
 use crate::steps;
@@ -29,7 +29,13 @@ pub(super) fn check(
     wanted: &dyn Fn() -> bool,
     all: &mut Vec<Trouble>,
 ) {
-    if order.config.build.steps.is_empty() {
+    let build = &order.config.build;
+    if build.steps.is_empty() && build.include.is_empty() {
+        // What a build would find too late without a checkout.
+        let exclude = Exclude::new(&build.exclude).map_err(io::Error::other);
+        if let Err(error) = exclude.and_then(|exclude| refuse_submodules(order.folder, head, &exclude)) {
+            all.push(Trouble::new(format!("cannot build `{}`", order.config.name), error));
+        }
         return;
     }
     match run(order, head, heard, wanted) {
@@ -69,6 +75,9 @@ fn run(
     let mut troubles = Vec::new();
     let ran =
         steps::run(&setting, heard, wanted, &mut |step| troubles.extend(changed(step, &tree, &mut files)));
+    if !wanted() {
+        return Ok(vec![cannot(&"it was interrupted").hint("say it again")]);
+    }
     if let Err(why) = ran {
         let hint = "it runs in a clean checkout of the commit: what it needs must be committed or made";
         troubles.push(cannot(&why).hint(hint));

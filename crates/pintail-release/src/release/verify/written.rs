@@ -47,6 +47,20 @@ pub(super) fn edits(
     edits
 }
 
+/// Notes on files that say a version and stay as they are.
+pub(super) fn left_behind(order: &Order<'_>, places: Option<&Places>) -> Option<String> {
+    let tracked = repository::tracked(order.folder).ok()?;
+    let tree = Tree { folder: order.folder, tracked: &tracked };
+    let files = bump::left_behind(tree, places?);
+    let named: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+    (!named.is_empty() && order.config.version_files.is_none()).then(|| {
+        format!(
+            "{} says a version, which stays as it is: `[version] files` names what is bumped",
+            named.join(", ")
+        )
+    })
+}
+
 fn log_edit(
     order: &Order<'_>,
     bump: &[Edit],
