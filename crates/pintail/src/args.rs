@@ -388,6 +388,9 @@ pub(crate) enum Depot {
         /// How many of the newest versions stay; `depot.keep` when left out
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         keep: Option<u32>,
+        /// A host that has no release because none was deployed to it yet; may be said again
+        #[arg(long, value_name = "TARGET/HOST")]
+        empty: Vec<String>,
         /// Ask nothing
         #[arg(short, long)]
         yes: bool,

@@ -619,6 +619,32 @@ fn with_a_host_out_of_reach_nothing_is_pruned() {
 }
 
 #[test]
+fn a_host_that_has_nothing_must_be_said_to_be_new() {
+    let stage = pruning();
+    let root = stage.root.clone();
+    let away = root.with_extension("unmounted");
+    fs::rename(&root, &away).unwrap();
+    fs::create_dir(&root).unwrap();
+    let refused = stage.run(&["depot", "prune", "--keep", "1", "--yes"]);
+    insta::assert_snapshot!(stage.plain(error(refused.expect(1))), @r"
+    error: will not prune the depot while not every host has a release
+      no release is on `local` of `local`: never deployed to, or a disk that is not mounted
+    hint: mount it; where nothing was deployed yet, say so: `--empty local/local`
+    ");
+    assert_eq!(versions(&stage).len(), 8);
+    fs::remove_dir_all(&root).unwrap();
+    fs::rename(&away, &root).unwrap();
+    stage.run(&["depot", "prune", "--keep", "1", "--yes"]).expect(0);
+    assert_eq!(versions(&stage), ["hello 1.1", "hello 1.3", "hello 1.7"]);
+    let text = fs::read_to_string(stage.project.join("pintail.toml")).unwrap();
+    let new = stage.room().join("new");
+    let target = format!("\n[targets.new]\nhosts = [\"local\"]\nroot = \"{}\"\n", new.display());
+    stage.set_config(&(text + &target));
+    stage.run(&["depot", "prune", "--keep", "1", "--yes"]).expect(1);
+    stage.run(&["depot", "prune", "--keep", "1", "--empty", "new/local", "--yes"]).expect(0);
+}
+
+#[test]
 fn a_depot_on_another_machine_is_pruned_and_signed_too() {
     let far = Far::new();
     for version in ["1.0", "1.1", "1.2"] {

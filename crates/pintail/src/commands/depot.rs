@@ -73,7 +73,7 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
         args::Depot::Index => dist::index(&project),
         args::Depot::Verify { version } => verify(&project, version.as_deref()),
         args::Depot::Sign { version, .. } => signatures::sign(&project, &typed("version", version)?),
-        args::Depot::Prune { keep, yes, json } => prune::run(&project, *keep, *yes, *json),
+        args::Depot::Prune { keep, empty, yes, json } => prune::run(&project, *keep, empty, *yes, *json),
     }
 }
 

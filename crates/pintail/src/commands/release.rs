@@ -249,7 +249,7 @@ impl Release<'_> {
             }
             return Exit::Done;
         }
-        let text = shown::ending(plan, ended);
+        let text = shown::ending(plan, ended, self.ear.borrow_mut().interrupt().is_some());
         match ended.outcome {
             Outcome::Done if !self.args.json => screen::print(&text),
             _ => screen::narrate(&text),

@@ -1,5 +1,5 @@
 //! `depot prune`: takes old artifacts away. None that a host of any target has, and so could roll back to; when a host
-//! can't be asked, none at all.
+//! can't be asked, or has nothing and nobody said that it never had, none at all.
 
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
@@ -39,7 +39,13 @@ struct Judged {
     why: Vec<String>,
 }
 
-pub(super) fn run(project: &Project, keep: Option<u32>, yes: bool, json: bool) -> Result<Exit, Failure> {
+pub(super) fn run(
+    project: &Project,
+    keep: Option<u32>,
+    empty: &[String],
+    yes: bool,
+    json: bool,
+) -> Result<Exit, Failure> {
     let name = &project.config.name;
     let Some(keep) = keep.or(project.config.depot.keep) else {
         let why = "neither `--keep` nor `depot.keep` says how many versions stay";
@@ -49,7 +55,7 @@ pub(super) fn run(project: &Project, keep: Option<u32>, yes: bool, json: bool) -
             "`pintail depot prune --keep 10`, or `keep = 10` in `[depot]`",
         ));
     };
-    let held = held(project)?;
+    let held = held(project, empty)?;
     let lock = lock(project)?;
     let depot = project.depot();
     let listing = depot.list().map_err(|error| Trouble::new("cannot look into the depot", error))?;
@@ -90,17 +96,25 @@ fn agreed_to(question: &str) -> Result<bool, Failure> {
     })
 }
 
-/// The releases that hosts have, and which hosts.
-fn held(project: &Project) -> Result<BTreeMap<ReleaseName, Vec<String>>, Failure> {
+/// The releases that hosts have, and which hosts. One that has none must be in `empty`: a host whose disk is not mounted
+/// looks the same as one that was never deployed to.
+fn held(project: &Project, empty: &[String]) -> Result<BTreeMap<ReleaseName, Vec<String>>, Failure> {
     let operator = project.operator()?;
     let mut held: BTreeMap<ReleaseName, Vec<String>> = BTreeMap::new();
     let mut troubles = Vec::new();
+    let mut bare = Vec::new();
     for target in &project.config.targets {
         for asked in operator.observe_each(target) {
             match asked.and_then(settled) {
                 Ok(host) => {
                     let who = format!("`{}` of `{}`", host.session.host(), target.name);
-                    for release in host.observed.releases.iter().chain(host.observed.current.release()) {
+                    let releases: Vec<&ReleaseName> =
+                        host.observed.releases.iter().chain(host.observed.current.release()).collect();
+                    let name = format!("{}/{}", target.name, host.session.host());
+                    if releases.is_empty() && !empty.contains(&name) {
+                        bare.push((who.clone(), name));
+                    }
+                    for release in releases {
                         let hosts = held.entry(release.clone()).or_default();
                         if !hosts.contains(&who) {
                             hosts.push(who.clone());
@@ -111,8 +125,16 @@ fn held(project: &Project) -> Result<BTreeMap<ReleaseName, Vec<String>>, Failure
             }
         }
     }
-    if troubles.is_empty() {
+    if troubles.is_empty() && bare.is_empty() {
         return Ok(held);
+    }
+    if troubles.is_empty() {
+        let who = bare.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>().join(", ");
+        let said = bare.iter().map(|(_, name)| format!("--empty {name}")).collect::<Vec<_>>().join(" ");
+        let why = format!("no release is on {who}: never deployed to, or a disk that is not mounted");
+        return Err(Trouble::new("will not prune the depot while not every host has a release", why)
+            .hint(format!("mount it; where nothing was deployed yet, say so: `{said}`"))
+            .into());
     }
     let told = several(troubles.len(), &troubles);
     let why = format!("what they could roll back to is not known: {}\n{}", told.what, told.why);

@@ -125,8 +125,8 @@ pub(super) fn plan(plan: &Plan) -> String {
     text
 }
 
-/// How it ended, for people.
-pub(super) fn ending(plan: &Plan, ended: &Ended) -> String {
+/// How it ended, for people; `was_interrupted` by the operator.
+pub(super) fn ending(plan: &Plan, ended: &Ended, was_interrupted: bool) -> String {
     let Plan { app, version, tag, remote, .. } = plan;
     match &ended.outcome {
         Outcome::Done => {
@@ -140,6 +140,12 @@ pub(super) fn ending(plan: &Plan, ended: &Ended) -> String {
             why,
             &format!("`{tag}` is at `{remote}`: nothing is undone any more"),
             "mend that; `pintail release --resume` publishes it",
+        ),
+        Outcome::Undone { step, why, left } if was_interrupted => failure(
+            &format!("the release of {version} was interrupted at step `{step}`"),
+            why,
+            &undone(left),
+            "the same again releases it",
         ),
         Outcome::Undone { step, why, left } => failure(
             &format!("the release of {version} failed at step `{step}`"),
