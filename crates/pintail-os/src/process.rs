@@ -5,6 +5,10 @@ pub use rustix::process::Signal;
 use rustix::process::{Pid, WaitId, WaitIdOptions};
 use std::fs;
 use std::io;
+use std::path::Path;
+
+/// Letters of a command that are shown.
+const COMMAND_SHOWN: usize = 60;
 
 /// A process told apart from a later one with the same number: its number and its start, in clock ticks
 /// since boot (`/proc/PID/stat`, field 22).
@@ -50,6 +54,25 @@ pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
         Err(rustix::io::Errno::SRCH) => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// The processes that have the file `path` open, as far as this user may see, with their commands, a line each.
+pub fn who_has_open(path: &Path) -> Vec<String> {
+    let has = |pid: u32| {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let mut links = files.filter_map(|file| fs::read_link(file.path()).ok());
+        links.any(|link| link == path)
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let told = |pid: u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        let command: String =
+            command.trim().chars().filter(|c| !c.is_control()).take(COMMAND_SHOWN).collect();
+        format!("process {pid}, `{command}`")
+    };
+    pids.filter(|pid| *pid != std::process::id() && has(*pid)).map(told).collect()
 }
 
 /// The kernel's name for this boot; it differs after each reboot.
@@ -115,5 +138,18 @@ mod tests {
         let own = identity(std::process::id()).unwrap();
         assert_eq!(identity(own.pid), Some(own));
         assert_eq!(identity(u32::MAX / 2), None);
+    }
+
+    #[test]
+    fn who_has_a_file_open_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().canonicalize().unwrap();
+        assert_eq!(who_has_open(&path), Vec::<String>::new(), "this process does not tell of itself");
+        let input = fs::File::open(&path).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("600").stdin(input).spawn().unwrap();
+        let told = who_has_open(&path);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(told, [format!("process {}, `sleep 600`", child.id())]);
     }
 }

@@ -84,7 +84,8 @@ fn read(answer: &str) -> There {
     there
 }
 
-/// Gives `remote` the commit as its `branch` and the tag: both or neither. The operator's hook runs before.
+/// Gives `remote` the commit as its `branch` and the tag: both or neither. The operator's hook runs before; `meanwhile` is
+/// called now and then until it has ended.
 ///
 /// # Errors
 /// It was refused, or the link was lost: what the remote has now, only it can say.
@@ -95,6 +96,7 @@ pub fn push(
     tag: &str,
     held: &Shared,
     heard: &mut dyn FnMut(Stream, &[u8]),
+    meanwhile: &dyn Fn(),
 ) -> io::Result<()> {
     let program = unasked(speaking(folder), folder)
         .holding(held)
@@ -110,7 +112,10 @@ pub fn push(
             heard(stream, bytes);
         },
         // Cut off in its middle, nobody would know whether it had happened: it has its bound.
-        &|| true,
+        &|| {
+            meanwhile();
+            true
+        },
     )?;
     match ended.is_success() {
         true => Ok(()),

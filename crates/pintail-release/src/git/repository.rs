@@ -139,6 +139,15 @@ pub fn added(folder: &Path) -> io::Result<Vec<String>> {
     names(&git(folder).args(["diff-index", "--cached", "-z", "--name-only", "--no-renames", "HEAD"]))
 }
 
+/// Whether the file at `path`, relative to `folder`, is as `HEAD` has it, in the index and in the work tree.
+///
+/// # Errors
+/// git's.
+pub fn is_unchanged(folder: &Path, path: &str) -> io::Result<bool> {
+    let program = git(folder).args(["status", "--porcelain", "-z", "--untracked-files=no", "--"]);
+    Ok(answer(&program.args([format!(":(literal){path}")]), REFERENCES_MAX)?.is_empty())
+}
+
 fn names(program: &Program) -> io::Result<Vec<String>> {
     let answer = answer(program, REFERENCES_MAX)?;
     let names = answer.split(|byte| *byte == 0).filter(|name| !name.is_empty());

@@ -81,6 +81,8 @@ pub(super) struct Hands<'a> {
     pub(super) work: Shared,
     /// By what this release's deployments are known.
     pub(super) token: String,
+    /// The commit that this process made.
+    pub(super) made: RefCell<Option<String>>,
     /// What could not be brought back, a sentence each.
     pub(super) left: RefCell<Vec<String>>,
     pub(super) cut: Cut,
@@ -122,16 +124,30 @@ impl Hands<'_> {
         }
     }
 
-    /// Whether that commit is the one that this release makes: its subject and what it follows say so. A hook may have
-    /// added to its message.
+    /// Whether that commit is the one that this release makes: that it was made here, or its subject and what it follows,
+    /// say so. A hook may have added to its message.
     pub(super) fn is_ours(&self, commit: &str) -> Result<bool, Failure> {
         let fail = |error: io::Error| {
             Failure::new(format!("cannot look at the commit {}", short(commit)), error.to_string())
         };
         let message = repository::message(self.folder, commit).map_err(fail)?;
         let parent = repository::parent(self.folder, commit).map_err(fail)?;
-        Ok(parent.as_ref() == Some(&self.plan.head)
-            && message.lines().next() == self.plan.message().and_then(|message| message.lines().next()))
+        let is_made_here = || self.made.borrow().as_deref() == Some(commit);
+        Ok(parent.as_ref() == Some(&self.plan.head) && (self.says_so(&message) || is_made_here()))
+    }
+
+    /// Whether a commit's message has the planned subject in its first line, whatever a hook put around it.
+    pub(super) fn says_so(&self, message: &str) -> bool {
+        let subject = self.plan.message().and_then(|message| message.lines().next()).unwrap_or_default();
+        let line = message.lines().next().unwrap_or_default();
+        let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !"._-+".contains(c));
+        let mut places = line.match_indices(subject).filter(|_| !subject.is_empty());
+        places.any(|(at, found)| {
+            let (before, behind) = (&line[..at], &line[at + found.len()..]);
+            // A sentence may end behind it.
+            let behind = behind.strip_suffix('.').unwrap_or(behind);
+            is_apart(before.chars().next_back()) && is_apart(behind.chars().next())
+        })
     }
 
     /// The artifact on the bench.

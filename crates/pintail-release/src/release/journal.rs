@@ -32,9 +32,9 @@ impl Place {
         Ok(Place { folder: repository::own_path(folder, "pintail")? })
     }
 
-    /// The lock of what a release starts.
+    /// The lock of what this release starts.
     pub(super) fn work(&self) -> PathBuf {
-        self.lock().with_extension("work")
+        self.release().join("work")
     }
 
     pub(super) fn lock(&self) -> PathBuf {
@@ -70,6 +70,12 @@ pub struct Header {
     pub by: String,
     /// When, in milliseconds since 1970.
     pub began_ms: u64,
+    /// The project's folder below the top of its repository, with a `/` at its end; empty for the top.
+    #[serde(default)]
+    pub project: String,
+    /// What acknowledged the notes that staging wants acknowledged.
+    #[serde(default)]
+    pub acknowledged: Option<String>,
     /// What is done.
     pub plan: Plan,
 }

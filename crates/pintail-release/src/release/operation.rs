@@ -6,6 +6,7 @@ use super::memo::Memo;
 use super::plan::{FORMAT, Plan, Step};
 use super::stage::Stage;
 use super::steps::{Arrived, arrived};
+use crate::git::repository;
 use pintail_core::config::Config;
 use pintail_core::digest::Digest;
 use pintail_core::wire::Trouble;
@@ -27,8 +28,6 @@ use std::time::{Duration, Instant};
 pub struct Held {
     place: Place,
     _lock: Lock,
-    /// Held too by what a release starts, so that one that was killed is known to be at work still.
-    work: Shared,
 }
 
 /// Whom a release is made for and with what.
@@ -41,6 +40,8 @@ pub struct Company<'a> {
     pub depot: Depot,
     /// Who asks: `user@machine`.
     pub by: String,
+    /// What acknowledges the notes that staging wants acknowledged.
+    pub acknowledged: Option<String>,
     /// The Pintail that runs.
     pub pintail: &'a str,
     /// Where it is staged.
@@ -105,26 +106,29 @@ const WORK_WITHIN: Duration = Duration::from_secs(35 * 60);
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// Takes the lock. What a release that was killed had started goes on by itself, a `git push` or `git commit` with its hooks:
-/// that is waited for, and `waits` hears of it once; it says no when that is no longer wanted.
+/// that is waited for. `waits` hears of it at once, and then again and again; it says no when that is no longer wanted.
 ///
 /// # Errors
 /// `folder` is in no repository, another release holds it, or what was started does not end.
-pub fn lock(folder: &Path, waits: &mut dyn FnMut(bool) -> bool) -> Result<Held, Trouble> {
+pub fn lock(folder: &Path, waits: &mut dyn FnMut(Waiting<'_>) -> bool) -> Result<Held, Trouble> {
     let fail = |error: &dyn std::fmt::Display| Trouble::new("cannot release from here", error);
     let place = Place::of(folder).map_err(|error| {
         fail(&error).hint("a release is made from a git repository: `git init`, and commit")
     })?;
     place.make().map_err(|error| fail(&error))?;
+    let is_interrupted =
+        |record: &Record| record.state().is_ok_and(|state| matches!(state, State::Interrupted { .. }));
+    let interrupted = || journal::read(&place).ok().flatten().filter(is_interrupted);
     match Lock::try_take(&place.lock()).map_err(|error| fail(&error))? {
         Some(lock) => {
-            let work = wait_for_work(&place, waits).map_err(|error| fail(&error))?;
-            Ok(Held { place, _lock: lock, work })
+            // What one that has ended had started has ended too, but for what it left behind.
+            if interrupted().is_some() {
+                wait_for_work(&place, waits)?;
+            }
+            Ok(Held { place, _lock: lock })
         }
         None => {
-            let other = journal::read(&place).ok().flatten().filter(|record| {
-                record.state().is_ok_and(|state| matches!(state, State::Interrupted { .. }))
-            });
-            let whose = other.map_or(String::new(), |record| {
+            let whose = interrupted().map_or(String::new(), |record| {
                 format!(", of {} by {}", record.header.plan.version, record.header.by)
             });
             Err(fail(&format!("another release of this repository is running{whose}"))
@@ -133,25 +137,54 @@ pub fn lock(folder: &Path, waits: &mut dyn FnMut(bool) -> bool) -> Result<Held, 
     }
 }
 
-fn wait_for_work(place: &Place, waits: &mut dyn FnMut(bool) -> bool) -> io::Result<Shared> {
+/// A wait for what a killed release had started.
+#[derive(Debug, Clone, Copy)]
+pub enum Waiting<'a> {
+    /// It begins: for these processes, as far as they can be seen.
+    For(&'a [String]),
+    /// It goes on.
+    Still,
+}
+
+fn wait_for_work(place: &Place, waits: &mut dyn FnMut(Waiting<'_>) -> bool) -> Result<(), Trouble> {
+    let path = place.work();
+    let is_held = || {
+        Lock::is_held(&path)
+            .map_err(|error| Trouble::new(format!("cannot look at `{}`", path.display()), error))
+    };
+    if !is_held()? {
+        return Ok(());
+    }
     let began = Instant::now();
-    let mut first = true;
+    let mut waiting = Waiting::For(&process::who_has_open(&path));
     loop {
-        if let Some(work) = Lock::try_take(&place.work())? {
-            return Ok(work.shared());
-        }
-        if !waits(std::mem::take(&mut first)) {
-            return Err(io::Error::other(
-                "what the killed release had started still runs, and was not waited for",
-            ));
-        }
-        if began.elapsed() > WORK_WITHIN {
-            return Err(io::Error::other(
-                "what the killed release had started (a `git commit` or `git push` with its hooks) does not end",
-            ));
+        let is_over = if waits(waiting) { began.elapsed() > WORK_WITHIN } else { true };
+        if is_over {
+            let who = process::who_has_open(&path).join("\n");
+            let what = "cannot go on while what the killed release had started still runs";
+            let why = format!(
+                "a `git commit` or `git push` with its hooks, or what one of these left behind\n{who}"
+            );
+            return Err(Trouble::new(what, why.trim_end())
+                .hint("wait for it, or end it (`kill PID`), and say it again"));
         }
         thread::sleep(GLANCE);
+        waiting = Waiting::Still;
+        if !is_held()? {
+            return Ok(());
+        }
     }
+}
+
+/// The lock that is held, too, by what a release starts: another one than that of the releases before.
+fn work(place: &Place) -> io::Result<Shared> {
+    let path = place.work();
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let lock = Lock::try_take(&path)?.ok_or_else(|| io::Error::other("somebody else took it just now"))?;
+    Ok(lock.shared())
 }
 
 /// The last release of the repository that `folder` is in, if there was one.
@@ -173,6 +206,8 @@ pub fn begin(held: &Held, plan: &Plan, company: Company<'_>) -> Result<Ended, Tr
         pintail: company.pintail.to_owned(),
         by: company.by.clone(),
         began_ms: clock::now_ms(),
+        project: prefix(company.folder)?,
+        acknowledged: company.acknowledged.clone(),
         plan: plan.clone(),
     };
     let record = journal::begin(&held.place, &header)?;
@@ -182,10 +217,12 @@ pub fn begin(held: &Held, plan: &Plan, company: Company<'_>) -> Result<Ended, Tr
 /// Goes on with a release that is unfinished, or goes back.
 ///
 /// # Errors
-/// Nothing was changed: whether it was pushed can't be asked, or it was and shall be undone.
+/// Nothing was changed: whether it was pushed can't be asked, or it was and shall be undone; or it is another project's of
+/// the same repository.
 pub fn go_on(held: &Held, direction: Direction, mut company: Company<'_>) -> Result<Ended, Trouble> {
     let record =
         journal::read(&held.place)?.ok_or_else(|| Trouble::new("there is no release to go on with", ""))?;
+    refuse_others(company.folder, &record)?;
     let record = settle(held, record, &mut company)?;
     let plan = &record.header.plan;
     let is_pushed = record.events.contains(&Event::Acted { step: plan.pivot });
@@ -199,6 +236,26 @@ pub fn go_on(held: &Held, direction: Direction, mut company: Company<'_>) -> Res
         State::Unpublished { .. } => Ok(publish(held, &record, company)),
         _ => drive(held, &record, direction, company),
     }
+}
+
+fn prefix(folder: &Path) -> Result<String, Trouble> {
+    repository::prefix(folder).map_err(|error| Trouble::new("cannot release from here", error))
+}
+
+/// A repository may have several projects; each is released by its own configuration.
+fn refuse_others(folder: &Path, record: &Record) -> Result<(), Trouble> {
+    let Header { project, plan, .. } = &record.header;
+    if prefix(folder)? == *project {
+        return Ok(());
+    }
+    let what = format!("will not go on with the release of `{}` {} from here", plan.app, plan.version);
+    let place = if project.is_empty() {
+        "at the top of the repository".to_owned()
+    } else {
+        format!("in `{project}`")
+    };
+    Err(Trouble::new(what, format!("it was begun {place}, as that project's"))
+        .hint(format!("say it {place}")))
 }
 
 /// Where a push was begun and nobody has written down whether it arrived, the remote is asked.
@@ -231,7 +288,13 @@ fn settle(held: &Held, record: Record, company: &mut Company<'_>) -> Result<Reco
 
 /// Publishes what was left, again.
 fn publish(held: &Held, record: &Record, company: Company<'_>) -> Ended {
-    let mut hands = hands(held, record, company);
+    let mut hands = match hands(held, record, company) {
+        Ok(hands) => hands,
+        Err(trouble) => {
+            let outcome = Outcome::Unpublished { why: trouble.why };
+            return Ended { outcome, commit: None, digest: None };
+        }
+    };
     let outcome = match hands.act(&Step::Publish, &Memo::Nothing) {
         Ok(()) => Outcome::Done,
         Err(failure) => Outcome::Unpublished { why: failure.to_string() },
@@ -239,14 +302,17 @@ fn publish(held: &Held, record: &Record, company: Company<'_>) -> Ended {
     end(held, &hands, outcome)
 }
 
-fn hands<'a>(held: &Held, record: &Record, company: Company<'a>) -> Hands<'a> {
+fn hands<'a>(held: &Held, record: &Record, company: Company<'a>) -> Result<Hands<'a>, Trouble> {
     let Company { folder, config, depot, stage, ear, .. } = company;
     let pivot = record.header.plan.pivot;
     // On the way back of one that was killed, only the remote can say.
     let may_have_pushed =
         record.events.iter().any(|event| matches!(event, Event::Looked { step, .. } if *step == pivot))
             && !matches!(record.position(), Ok(Position::Forward { .. }));
-    Hands {
+    let work = work(&held.place).map_err(|error| {
+        Trouble::new(format!("cannot take the lock `{}`", held.place.work().display()), error)
+    })?;
+    Ok(Hands {
         folder,
         config,
         plan: record.header.plan.clone(),
@@ -257,11 +323,12 @@ fn hands<'a>(held: &Held, record: &Record, company: Company<'a>) -> Hands<'a> {
         ear,
         knows: Rc::new(Cell::new(true)),
         may_have_pushed: Cell::new(may_have_pushed),
-        work: held.work.clone(),
+        work,
         token: token(held, record),
         left: RefCell::default(),
+        made: RefCell::default(),
         cut: Cut::default(),
-    }
+    })
 }
 
 /// By what this release's deployments are known from those of others that made the very same commit: by when it began, who
@@ -275,11 +342,14 @@ fn token(held: &Held, record: &Record) -> String {
 fn drive(held: &Held, record: &Record, direction: Direction, company: Company<'_>) -> Result<Ended, Trouble> {
     let plan = &record.header.plan;
     let (ear, die_at) = (company.ear, company.die_at);
-    let mut hands = hands(held, record, company);
+    let mut hands = hands(held, record, company)?;
     let knows = hands.knows.clone();
+    let mut told = None;
     let mut heard = |event: &Event<Memo>, count: u64| {
-        if let Some(progress) = progress(plan, event) {
-            ear.borrow_mut().progress(progress);
+        // An undo that is tried again and fails alike is told once.
+        if let Some(progress) = progress(plan, event).filter(|progress| told.as_ref() != Some(progress)) {
+            ear.borrow_mut().progress(progress.clone());
+            told = Some(progress);
         }
         if die_at == Some(count) {
             let _ = process::signal(std::process::id(), Signal::KILL);

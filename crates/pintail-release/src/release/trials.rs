@@ -142,6 +142,7 @@ impl trials::Stage for World {
             work: Lock::try_take(&self.folder().join(".git/work")).unwrap().unwrap().shared(),
             token: TOKEN.to_owned(),
             left: RefCell::default(),
+            made: RefCell::default(),
             cut,
         }
     }

@@ -7,7 +7,7 @@ use crate::screen;
 use pintail_core::config::Target;
 use pintail_core::history::Acknowledged;
 use pintail_core::name::ReleaseName;
-use pintail_core::notes::About;
+use pintail_core::notes::{About, Requirement};
 use pintail_core::plan::{Asks, Plan, Said, Wish, acknowledgement, between, going_back, key, requirements};
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
@@ -78,7 +78,8 @@ pub(crate) fn about_live(
     Ok(from_history(project, made.and_then(|made| made.commit.as_deref()), live.version()))
 }
 
-/// What a release of the commit that is now will ask where `target` is, by what is live there.
+/// What a release of the commit that is now will ask where `target` is, by what is live there; and what its hosts lack of
+/// what commits require, as a refusal.
 ///
 /// # Errors
 /// A host can't be asked, or this history can't be read.
@@ -86,11 +87,11 @@ pub(crate) fn before_release(
     project: &Project,
     target: &Target,
     version: &Version,
-) -> Result<Vec<Asks>, Failure> {
+) -> Result<(Vec<Asks>, Option<Trouble>), Failure> {
     let mut hosts = project.operator()?.observe(target)?;
     let coming = about(&project.folder, "HEAD", version, &project.config)?;
     let mut said = Said { coming: Some(coming), live: Vec::new() };
-    let mut all = Vec::new();
+    let (mut all, mut lacking) = (Vec::new(), Vec::new());
     for host in &mut hosts {
         let live = host.observed.current.release().cloned();
         if let Some(live) = live.clone().filter(|live| said.of(live).is_none())
@@ -99,11 +100,16 @@ pub(crate) fn before_release(
             said.live.push((live, about));
         }
         let asks = between(&said, live.as_ref(), &target.name);
+        lacking.extend(lacks(host, &requirements(std::slice::from_ref(&asks)))?);
         if !all.contains(&asks) && !asks.is_nothing() {
             all.push(asks);
         }
     }
-    Ok(all)
+    let lacking = (!lacking.is_empty()).then(|| {
+        refusal(&format!("cannot stage on `{}`", target.name), &lacking)
+            .hint("bring it there, and release again; nothing was changed")
+    });
+    Ok((all, lacking))
 }
 
 /// Refuses where `given` does not acknowledge what `wanted` would, and nobody can be asked.
@@ -151,21 +157,30 @@ pub(crate) fn check(plan: &Plan, hosts: &mut [Host]) -> Result<(), Trouble> {
     for host in hosts {
         let is_asked = plan.asks.iter().any(|asks| asks.hosts.iter().any(|name| name == host.session.host()));
         if is_asked {
-            let found = host.session.check(&requires)?;
-            lacking.extend(found.into_iter().map(|what| format!("{}: {what}", host.session.host())));
+            lacking.extend(lacks(host, &requires)?);
         }
     }
     match lacking.is_empty() {
         true => Ok(()),
-        false => Err(Trouble::new(
-            format!(
-                "cannot deploy to `{}`: its hosts lack what commits require (`Deploy-Requires`)",
-                plan.target
-            ),
-            lacking.join("\n"),
-        )
-        .hint("bring it there, and deploy again; nothing was changed")),
+        false => Err(refusal(&format!("cannot deploy to `{}`", plan.target), &lacking)
+            .hint("bring it there, and deploy again; nothing was changed")),
     }
+}
+
+/// What `host` lacks of what is required, a line each.
+fn lacks(host: &mut Host, requires: &[Requirement]) -> Result<Vec<String>, Trouble> {
+    if requires.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = host.session.check(requires)?;
+    Ok(found.into_iter().map(|what| format!("{}: {what}", host.session.host())).collect())
+}
+
+fn refusal(what: &str, lacking: &[String]) -> Trouble {
+    Trouble::new(
+        format!("{what}: its hosts lack what commits require (`Deploy-Requires`)"),
+        lacking.join("\n"),
+    )
 }
 
 /// Has the operator acknowledge what the plan asks, and writes it into the plan. `given` is what was typed. Whether it may

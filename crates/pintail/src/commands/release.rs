@@ -18,7 +18,7 @@ use pintail_core::wire::Trouble;
 use pintail_depot::signing::SecretKey;
 use pintail_os::{clock, signals};
 use pintail_release::next::Wanted;
-use pintail_release::release::operation::{self, Company, Held, Outcome};
+use pintail_release::release::operation::{self, Company, Held, Outcome, Waiting};
 use pintail_release::release::verify::{Order, verify};
 use pintail_release::release::{Ear, Plan, Record, State};
 use pintail_saga::Direction;
@@ -71,8 +71,13 @@ impl Release<'_> {
         };
         let Some(held) = held else {
             let exit = self.planned(&plan);
-            self.known(&plan)?;
-            return Ok(exit);
+            return Ok(match self.known(&plan)? {
+                Known::Refused(trouble) => {
+                    screen::narrate(&told(&trouble));
+                    Exit::Refused
+                }
+                _ => exit,
+            });
         };
         screen::narrate(shown::plan(&plan).trim_end());
         let ack = match self.known(&plan)? {
@@ -88,8 +93,8 @@ impl Release<'_> {
             return Ok(Exit::Refused);
         }
         self.ear.borrow_mut().follow(&plan);
-        let mut target = self.target(ack);
-        let ended = operation::begin(&held, &plan, self.company(&mut target))?;
+        let mut target = self.target(ack.clone());
+        let ended = operation::begin(&held, &plan, self.company(&mut target, ack))?;
         let exit = self.ended(&plan, &ended, Direction::Finish);
         Ok(self.signed(&plan, &ended, exit))
     }
@@ -99,9 +104,12 @@ impl Release<'_> {
     fn known(&self, plan: &Plan) -> Result<Known, Failure> {
         let stage = self.project.config.release.stage.as_deref().filter(|_| !self.args.skip_stage);
         let Some(stage) = stage else { return Ok(Known::Yes(None)) };
-        let asks = asks::before_release(self.project, self.project.target(stage)?, &plan.version)?;
+        let (asks, lacking) = asks::before_release(self.project, self.project.target(stage)?, &plan.version)?;
         if !asks.is_empty() && !self.args.json {
             screen::narrate(plan_screen::asked(&asks, None).trim_end());
+        }
+        if let Some(trouble) = lacking {
+            return Ok(Known::Refused(trouble));
         }
         let wanted = acknowledgement(&asks);
         let given = self.args.ack.as_deref();
@@ -120,11 +128,12 @@ impl Release<'_> {
 
     /// Takes the lock, waiting for what a killed release had started.
     fn lock(&self) -> Result<Held, Failure> {
-        let mut waits = |first: bool| {
-            if first {
-                screen::narrate(
-                    "a `git commit` or `git push` of a release that was killed still runs; waiting for its end",
-                );
+        let mut waits = |waiting: Waiting<'_>| {
+            if let Waiting::For(who) = waiting {
+                let who: String = who.iter().map(|one| format!("\n  {one}")).collect();
+                screen::narrate(&format!(
+                    "what a release that was killed had started still runs; waiting for its end{who}"
+                ));
             }
             self.ear.borrow_mut().interrupt().is_none()
         };
@@ -185,18 +194,20 @@ impl Release<'_> {
             _ => {}
         }
         self.ear.borrow_mut().follow(&plan);
-        let mut target = self.target(self.args.ack.clone());
-        let ended = operation::go_on(&held, direction, self.company(&mut target))?;
+        let ack = self.args.ack.clone().or_else(|| record.header.acknowledged.clone());
+        let mut target = self.target(ack.clone());
+        let ended = operation::go_on(&held, direction, self.company(&mut target, ack))?;
         let exit = self.ended(&plan, &ended, direction);
         Ok(self.signed(&plan, &ended, exit))
     }
 
-    fn company<'a>(&'a self, target: &'a mut Target<'a>) -> Company<'a> {
+    fn company<'a>(&'a self, target: &'a mut Target<'a>, acknowledged: Option<String>) -> Company<'a> {
         Company {
             folder: &self.project.folder,
             config: &self.project.config,
             depot: self.project.depot(),
             by: by(),
+            acknowledged,
             pintail: VERSION,
             stage: target,
             ear: self.ear,
@@ -310,5 +321,10 @@ fn refuse_unfinished(record: &Record) -> Result<(), Failure> {
             "mend that; `pintail release --abort` tries again",
         ),
     };
-    Err(Trouble::new(format!("will not begin another release of `{}`", plan.app), why).hint(hint).into())
+    let (app, place) = (&plan.app, record.header.project.trim_end_matches('/'));
+    // Of several projects in one repository, one is released at a time.
+    let why = if place.is_empty() { why } else { format!("{why}\nit was begun in `{place}`") };
+    Err(Trouble::new(format!("will not begin another release while that of `{app}` is unfinished"), why)
+        .hint(hint)
+        .into())
 }

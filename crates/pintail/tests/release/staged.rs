@@ -179,3 +179,50 @@ fn what_another_staged_is_left_alone() {
     assert!(own.release(&["0.2", "--yes"]).expect(3).err.contains("undone: everything is as it was before"));
     assert_eq!(own.stage.live().as_deref(), Some("0.1"));
 }
+
+/// What was acknowledged when it began is so when it goes on.
+#[test]
+fn what_was_acknowledged_holds_after_a_kill() {
+    let world = world("");
+    world.write("app", "asks\n");
+    world.commit("app: asks\n\nDeployment:\n- tell the ducks\n");
+    let unasked = world.release(&["0.2", "--yes"]);
+    let digest: String = unasked
+        .expect(1)
+        .err
+        .split("--ack ")
+        .nth(1)
+        .unwrap()
+        .chars()
+        .take_while(char::is_ascii_hexdigit)
+        .collect();
+    for line in [3, 7, 9] {
+        let version = format!("0.{line}");
+        let killed = world.release(&[&version, "--yes", "--ack", &digest, "--die-at", &line.to_string()]);
+        assert_eq!(killed.code, -1, "{}", killed.all());
+        if line < 9 {
+            world.release(&["--abort", "--yes"]).expect(0);
+        } else {
+            world.release(&["--resume", "--yes"]).expect(0);
+            assert_eq!(world.stage.live().as_deref(), Some("0.9"));
+        }
+    }
+}
+
+/// A target that lacks what commits require refuses before anything begins, and in a plan too.
+#[test]
+fn what_hosts_lack_is_told_before_anything_begins() {
+    let world = world("");
+    world.write("app", "wants\n");
+    world.commit("app: wants\n\nDeploy-Requires: cmd no-such-command\n");
+    let before = state(&world);
+    let refused = world.release(&["0.2", "--yes"]);
+    insta::assert_snapshot!(world.plain(common::error(refused.expect(1))), @r"
+    error: cannot stage on `local`: its hosts lack what commits require (`Deploy-Requires`)
+      local: the program `no-such-command` is in no folder of PATH
+    hint: bring it there, and release again; nothing was changed
+    ");
+    assert!(!refused.err.contains("1/"), "{}", refused.all());
+    assert_eq!(state(&world), before);
+    world.release(&["0.2", "--dry-run"]).expect(1);
+}

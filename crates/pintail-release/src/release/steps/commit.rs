@@ -39,6 +39,15 @@ pub(super) fn act(hands: &Hands<'_>, files: &[String], message: &str) -> Result<
         let wanted = || hands.is_wanted();
         record::commit(hands.folder, message, &hands.work, &mut heard, &wanted)
             .map_err(|error| fail(&error))?;
+        let made = hands.tip()?;
+        let message = repository::message(hands.folder, &made).map_err(|error| fail(&error))?;
+        hands.made.replace(Some(made));
+        // By that it is known after a kill.
+        if !hands.says_so(&message) {
+            let line = message.lines().next().unwrap_or_default().escape_debug().to_string();
+            return Err(fail(&format!("a hook made its message into `{line}`"))
+                .hint("have the hooks `prepare-commit-msg` and `commit-msg` add to that line, and leave what is there"));
+        }
     }
     let commit = hands.released()?;
     let in_it = repository::changed_by(hands.folder, &commit).map_err(|error| fail(&error))?;

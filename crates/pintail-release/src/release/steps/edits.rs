@@ -2,6 +2,7 @@
 //! A file that is neither as it was nor as it becomes is somebody's work, and left.
 
 use crate::edit::Edit;
+use crate::git::repository;
 use crate::release::hands::Hands;
 use crate::release::memo::Memo;
 use pintail_os::files;
@@ -22,6 +23,10 @@ pub(super) fn look(hands: &Hands<'_>, edits: &[Edit]) -> Result<Memo, Failure> {
 }
 
 pub(super) fn act(hands: &Hands<'_>, edits: &[Edit]) -> Result<(), Failure> {
+    // Said again when the commit is made: a hook may have put its hand to what is in it.
+    if hands.plan.message().is_some() && hands.tip()? != hands.plan.head && hands.released().is_ok() {
+        return Ok(());
+    }
     for edit in edits {
         let content = read(hands, edit)?;
         match edit.made(&content) {
@@ -40,6 +45,8 @@ pub(super) fn undo(hands: &Hands<'_>, edits: &[Edit]) -> Result<(), Failure> {
         match edit.taken_back(&content) {
             Some(before) => write(hands, edit, &before)?,
             None if edit.made(&content).is_some() => {}
+            // Git writes other bytes than stood there, by `core.autocrlf` or an attribute, and takes both for the same.
+            None if is_as_committed(hands, edit)? => {}
             None => {
                 let hint = format!(
                     "move your change away and `git checkout -- {}`; then `pintail release --abort` goes on",
@@ -52,6 +59,15 @@ pub(super) fn undo(hands: &Hands<'_>, edits: &[Edit]) -> Result<(), Failure> {
         hands.cut.point()?;
     }
     Ok(())
+}
+
+/// Whether git has no change of that file to tell since the commit that the release started from.
+fn is_as_committed(hands: &Hands<'_>, edit: &Edit) -> Result<bool, Failure> {
+    let same = repository::is_unchanged(hands.folder, &edit.path);
+    let same = same.map_err(|error| {
+        Failure::new(format!("cannot ask git whether `{}` is changed", edit.path), error.to_string())
+    })?;
+    Ok(same && hands.tip()? == hands.plan.head)
 }
 
 fn changed(edit: &Edit, why: &str) -> Failure {

@@ -6,6 +6,7 @@ use crate::release::hands::{Hands, commit_of};
 use crate::release::memo::Memo;
 use crate::release::plan::Plan;
 use pintail_saga::Failure;
+use std::cell::Cell;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -68,7 +69,17 @@ pub(super) fn act(hands: &Hands<'_>, memo: &Memo) -> Result<(), Failure> {
     hands.may_have_pushed.set(true);
     let mut heard = |stream, bytes: &[u8]| hands.ear.borrow_mut().output(stream, bytes);
     let branch = (commit, &*plan.remote_branch);
-    let Err(error) = remote::push(hands.folder, &plan.remote, branch, &plan.tag, &hands.work, &mut heard)
+    let told = Cell::new(false);
+    let asked_to_end = || {
+        if !hands.is_wanted() && !told.replace(true) {
+            hands.remark(format!(
+                "it is being pushed: whether it was is for `{}` to say, so its end is waited for",
+                plan.remote
+            ));
+        }
+    };
+    let Err(error) =
+        remote::push(hands.folder, &plan.remote, branch, &plan.tag, &hands.work, &mut heard, &asked_to_end)
     else {
         return Ok(());
     };
