@@ -3,9 +3,13 @@
 
 mod json;
 
-mod perl;
+mod toml;
 
 mod pattern;
+
+mod perl;
+
+mod cargo;
 
 mod usual;
 
@@ -43,6 +47,8 @@ pub struct Spot {
     pub path: String,
     /// Its bytes that are the version.
     pub range: Range<usize>,
+    /// How many of the version's numbers stand there, where it may be fewer than all: `0.1` for 0.1.0.
+    pub parts: Option<usize>,
 }
 
 /// Every place where the version is written.
@@ -78,8 +84,26 @@ impl Tree<'_> {
         files::read_bounded(&file, FILE_MAX)
     }
 
-    fn text(&self, path: &str) -> io::Result<String> {
-        String::from_utf8(self.read(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
+    /// The text of a file that git knows; `None` where it doesn't.
+    fn known(&self, path: &str) -> Result<Option<String>, Trouble> {
+        if !self.has(path) {
+            return Ok(None);
+        }
+        let text = self
+            .read(path)
+            .and_then(|content| String::from_utf8(content).map_err(|_| io::Error::other("it is not UTF-8")));
+        text.map(Some).map_err(|error| Trouble::new(format!("cannot find the version in `{path}`"), error))
+    }
+}
+
+impl Spot {
+    /// What stands there of `next`. With anything but numbers it is all of it: `0.2` asks for no `0.2.0-rc.1`.
+    fn written(&self, next: &Version) -> String {
+        let is_plain = next.as_str().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        match self.parts.filter(|_| is_plain) {
+            Some(parts) => next.as_str().split('.').take(parts).collect::<Vec<_>>().join("."),
+            None => next.to_string(),
+        }
     }
 }
 
@@ -87,8 +111,14 @@ impl Places {
     /// Adds places of one file.
     fn add(&mut self, path: &str, content: &[u8], ranges: impl IntoIterator<Item = Range<usize>>) {
         for range in ranges {
-            self.spots.push(Spot { path: path.to_owned(), range });
+            self.spots.push(Spot { path: path.to_owned(), range, parts: None });
         }
+        self.contents.insert(path.to_owned(), content.to_owned());
+    }
+
+    /// Adds a place that has the version's first `parts` numbers.
+    fn add_short(&mut self, path: &str, content: &[u8], range: Range<usize>, parts: usize) {
+        self.spots.push(Spot { path: path.to_owned(), range, parts: Some(parts) });
         self.contents.insert(path.to_owned(), content.to_owned());
     }
 
@@ -101,7 +131,7 @@ impl Places {
     /// What changes for `next`.
     pub fn edits(&self, next: &Version) -> Vec<Edit> {
         let change =
-            |spot: &Spot| Change { at: spot.range.start, old: self.found(spot), new: next.to_string() };
+            |spot: &Spot| Change { at: spot.range.start, old: self.found(spot), new: spot.written(next) };
         let edit = |(path, content): (&String, &Vec<u8>)| {
             let changes = self.spots.iter().filter(|spot| spot.path == *path).map(change).collect();
             Edit::new(path, content, changes)

@@ -68,6 +68,25 @@ fn the_usual_places() {
             ],
         ),
         (
+            "a workspace whose members ask for each other",
+            "",
+            &[
+                (
+                    "Cargo.toml",
+                    "[workspace.package]\nversion = \"1.4.0\"\n[workspace.dependencies]\na = { path = \"a\",   version = '1.4.0' } # ours\nserde = \"1.4.0\"\n",
+                ),
+                (
+                    "a/Cargo.toml",
+                    "[package]\nname = \"a\"\nversion.workspace = true\n[dependencies]\nother = { path = \"../other\", version = \"1.4.0\" }\ny = { package = \"a\", version = \"1.4.0\" }\n",
+                ),
+                (
+                    "b/Cargo.toml",
+                    "[package]\nname = \"b\"\nversion.workspace = true\n[dependencies]\na = { workspace = true }\n[target.'cfg(unix)'.dev-dependencies.renamed]\npackage = \"a\"\npath = \"../a\"\nversion = \"=1.4.0\"\n[build-dependencies]\na = { path = \"../a\", version = \"^1.4\" }\n",
+                ),
+                ("other/Cargo.toml", "[package]\nname = \"other\"\nversion = \"1.4.0\"\n"),
+            ],
+        ),
+        (
             "npm",
             "",
             &[

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bumped;
 mod kills;
 mod pushed;
 mod refused;
