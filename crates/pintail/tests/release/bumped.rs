@@ -37,3 +37,63 @@ fn a_workspace_that_asks_for_its_own_members_builds_after_a_breaking_release() {
     assert!(world.read("crates/c/Cargo.toml").contains("version = \"=0.2.0\", path"));
     cargo(&world, &["metadata", "--locked", "--format-version", "1"]);
 }
+
+#[test]
+fn a_prerelease_of_python_s_leads_to_its_release() {
+    let world = World::new(PROJECT);
+    world.write("VERSION", "1.0rc1\n");
+    world.commit("a candidate");
+    world.git(&["tag", "1.0rc1"]);
+    world.write("app", "best\n");
+    world.commit("app: best");
+    let planned = world.release(&["patch", "--dry-run", "--json"]).expect(0).json();
+    assert_eq!(planned["version"], "1.0");
+    world.release(&["1.0", "--yes"]).expect(0);
+}
+
+/// What is told of a release of `wanted` where `tags` are there before it.
+#[track_caller]
+fn with_tags(world: &World, tags: &[&str], wanted: &str, code: i32) -> String {
+    for tag in tags {
+        world.git(&["tag", tag, "HEAD^"]);
+    }
+    let ran = world.release(&[wanted, "--dry-run"]);
+    ran.expect(code);
+    world.plain(&format!("== {} {wanted}\n{}\n", tags.join(" "), if code == 0 { &ran.out } else { &ran.err }))
+}
+
+#[test]
+fn tags_that_are_not_what_they_seem_are_told() {
+    let bare = |config: &str| {
+        let world = World::new(&format!("name = \"hello\"\n{config}"));
+        world.git(&["tag", "--delete", "0.1"]);
+        world.git(&["push", "--quiet", "--delete", "origin", "0.1"]);
+        world
+    };
+    let told = [
+        with_tags(&World::new(PROJECT), &["1.0c1"], "1.0", 1),
+        with_tags(&World::new(PROJECT), &["1.0fix"], "patch", 1),
+        with_tags(&World::new(PROJECT), &["2024"], "0.2", 1),
+        with_tags(&World::new(PROJECT), &["2024"], "patch", 0),
+        with_tags(&bare(""), &["v0.9", "v0.10", "vim"], "patch", 1),
+        with_tags(&bare("[release]\ntag = \"rel/{version}\"\n"), &["rel", "v0.9"], "0.2", 1),
+        with_tags(&World::new(PROJECT), &["0.2/one"], "0.2", 1),
+    ];
+    insta::assert_snapshot!(told.concat());
+    let world = bare("[release]\ntag = \"rel/{version}\"\n");
+    world.git_in(&world.remote, &["tag", "rel", "main"]).expect(0);
+    let there = with_tags(&world, &[], "0.2", 1);
+    assert!(there.contains("there is a tag `rel` at `origin`"), "{there}");
+}
+
+#[test]
+fn a_branch_that_goes_with_one_of_the_same_repository_needs_a_remote() {
+    let world = World::new(PROJECT);
+    world.git(&["config", "branch.main.remote", "."]);
+    let told = world.release(&["0.2", "--dry-run"]);
+    assert!(told.expect(1).err.contains("hint: name `origin` as `release.remote`"), "{}", told.all());
+    world.git(&["remote", "remove", "origin"]);
+    world.git(&["config", "branch.main.remote", "."]);
+    let told = world.release(&["0.2", "--dry-run"]);
+    assert!(told.expect(1).err.contains("hint: `git remote add origin URL`, and name it"), "{}", told.all());
+}
