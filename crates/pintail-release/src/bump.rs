@@ -11,6 +11,8 @@ mod perl;
 
 mod cargo;
 
+mod python;
+
 mod usual;
 
 use crate::edit::{Change, Edit};
@@ -158,14 +160,31 @@ pub fn find(tree: Tree<'_>, files: Option<&[VersionFile]>) -> Result<Places, Vec
     Ok(places)
 }
 
-/// Files that say a version which no release changes, where nobody said what does: told, so that none stays behind unseen.
+/// Files that say a version which no release changes, told so that none stays behind unseen. Where some other file says which
+/// is next, only those that say the same one as that now: a module may have its own.
 pub fn left_behind(tree: Tree<'_>, places: &Places) -> Vec<String> {
-    if places.by.is_some() {
-        return Vec::new();
-    }
-    let modules = tree.tracked.iter().filter(|path| path.starts_with("lib/") && path.ends_with(".pm"));
-    let says = |path: &&String| tree.read(path).is_ok_and(|content| perl::says_version(&content));
-    modules.take(MODULES_MAX).filter(says).take(TOLD_MAX).cloned().collect()
+    let is_changed = |path: &str| places.spots.iter().any(|spot| spot.path == path);
+    let is_python = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|name| tree.has(name));
+    let is_module = |path: &str| path.ends_with(".pm") && (path.starts_with("lib/") || !path.contains('/'));
+    let said = |path: &str| {
+        let content = || tree.read(path).unwrap_or_default();
+        match path {
+            "Makefile.PL" | "Build.PL" => perl::said(path, &content()),
+            _ if is_module(path) => perl::said(path, &content()),
+            _ if is_python && python::may_say(path) => python::said(path, &content()),
+            _ => Vec::new(),
+        }
+    };
+    let old = places.version.as_ref().filter(|_| places.by.is_some());
+    let is_old = |line: &String| {
+        let mut words = line.split(|c: char| !c.is_ascii() || !pattern::is_version(c as u8));
+        old.is_none_or(|old| words.any(|word| word.trim_start_matches('v') == old.as_str()))
+    };
+    let may_say = |path: &&String| {
+        path.ends_with(".pm") || path.ends_with(".py") || path.ends_with(".PL") || *path == "setup.cfg"
+    };
+    let files = tree.tracked.iter().filter(may_say).filter(|path| !is_changed(path)).take(MODULES_MAX);
+    files.filter(|path| said(path).iter().any(is_old)).take(TOLD_MAX).cloned().collect()
 }
 
 /// Those that the configuration names: each pattern is there once.

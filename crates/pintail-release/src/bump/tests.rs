@@ -41,6 +41,9 @@ fn told(config: &str, files: &[(&str, &str)]) -> String {
                     text.push_str(&format!("{}: {} => {}\n", edit.path, old.trim(), new.trim()));
                 }
             }
+            for path in left_behind(tree, &places) {
+                text.push_str(&format!("{path}: stays as it is\n"));
+            }
             text
         }
     }
@@ -98,6 +101,28 @@ fn the_usual_places() {
             ],
         ),
         ("python", "", &[("pyproject.toml", "[tool.z]\nversion = \"0\"\n[project]\nversion = \"1.4\"\n")]),
+        (
+            "python by Poetry, with a lock of uv's",
+            "",
+            &[
+                ("pyproject.toml", "[tool.poetry]\nname = \"X_y\"\nversion = \"1.4\"\n"),
+                (
+                    "uv.lock",
+                    "version = 1\n\n[[package]]\nname = \"other\"\nversion = \"1.4\"\nsource = { registry = \"https://pypi.org/simple\" }\n\n[[package]]\nname = \"x-y\"\nversion = \"1.4\"\nsource = { editable = \".\" }\n",
+                ),
+                ("x/__init__.py", "\"\"\"X.\"\"\"\n__version__ = \"1.4\"\n"),
+                ("y/__init__.py", "__version__ = \"0.9\"\n"),
+            ],
+        ),
+        (
+            "python that says it elsewhere",
+            "",
+            &[
+                ("pyproject.toml", "[project]\ndynamic = [\"version\"]\n"),
+                ("src/x/__init__.py", "__version__ = \"1.4\"\n"),
+                ("setup.cfg", "[metadata]\nversion = attr: x.__version__\n"),
+            ],
+        ),
         ("python without one", "", &[("pyproject.toml", "[project]\ndynamic = [\"version\"]\n")]),
         (
             "perl",
@@ -105,6 +130,24 @@ fn the_usual_places() {
             &[
                 ("dist.ini", "name = My-App\n[@Git]\n"),
                 ("lib/My/App.pm", "package My::App;\nour $VERSION = '0.940';\n1;\n"),
+            ],
+        ),
+        (
+            "perl by what makes it",
+            "",
+            &[
+                ("Makefile.PL", "WriteMakefile(NAME => 'My::App',\n  VERSION => '0.940');\n"),
+                ("lib/My/App.pm", "package My::App;\nour $VERSION = qv(\"0.940\");\n1;\n"),
+                ("lib/My/Other.pm", "package My::Other;\nour $VERSION = '0.940';\n1;\n"),
+                ("lib/My/Own.pm", "package My::Own;\nour $VERSION = '0.1';\n1;\n"),
+            ],
+        ),
+        (
+            "perl in a way that can't be read",
+            "",
+            &[
+                ("Makefile.PL", "WriteMakefile(VERSION_FROM => 'App.pm');\n"),
+                ("App.pm", "package App;\nour $VERSION = sprintf '%d.%03d', 0, 940;\n1;\n"),
             ],
         ),
         (

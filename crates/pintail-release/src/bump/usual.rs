@@ -1,8 +1,7 @@
 //! The usual places of a version, for projects that name none: `Cargo.toml`, `package.json`, `pyproject.toml`, a Perl
 //! distribution's. If more than one of them has one, nobody can tell which is meant.
 
-use super::toml::{inside, parsed, table};
-use super::{Places, Tree, cargo, json, perl};
+use super::{Places, Tree, cargo, json, perl, python};
 use crate::next::Custom;
 use pintail_core::wire::Trouble;
 
@@ -10,7 +9,7 @@ use pintail_core::wire::Trouble;
 pub(super) fn find(tree: Tree<'_>) -> Result<Places, Vec<Trouble>> {
     let mut all = Vec::new();
     let mut troubles = Vec::new();
-    for look in [cargo::find, npm, python, distribution] {
+    for look in [cargo::find, npm, python::find, distribution] {
         match look(tree) {
             Ok(places) => all.extend(places.filter(|places| !places.spots.is_empty())),
             Err(trouble) => troubles.push(trouble),
@@ -46,23 +45,10 @@ fn npm(tree: Tree<'_>) -> Looked {
     Ok(Some(places))
 }
 
-fn python(tree: Tree<'_>) -> Looked {
-    const MANIFEST: &str = "pyproject.toml";
-    let Some(manifest) = tree.known(MANIFEST)? else { return Ok(None) };
-    let document = parsed(MANIFEST, &manifest)?;
-    let project = table(Some(document.as_item()), "project");
-    let Some(range) = project.and_then(|project| inside(&manifest, project.get("version"))) else {
-        return Ok(None);
-    };
-    let mut places = Places { by: Some(MANIFEST), custom: Custom::Parts, ..Places::default() };
-    places.add(MANIFEST, manifest.as_bytes(), [range]);
-    Ok(Some(places))
-}
-
 fn distribution(tree: Tree<'_>) -> Looked {
     let mut places = Places { by: Some("the Perl distribution"), custom: Custom::Perl, ..Places::default() };
-    for (path, content, range) in perl::places(tree) {
-        places.add(&path, &content, [range]);
+    for (path, content, ranges) in perl::places(tree) {
+        places.add(&path, &content, ranges);
     }
     Ok(Some(places))
 }
