@@ -97,3 +97,42 @@ fn a_branch_that_goes_with_one_of_the_same_repository_needs_a_remote() {
     let told = world.release(&["0.2", "--dry-run"]);
     assert!(told.expect(1).err.contains("hint: `git remote add origin URL`, and name it"), "{}", told.all());
 }
+
+#[test]
+fn a_log_that_is_none_or_elsewhere_is_told() {
+    let world = World::new(PROJECT);
+    world.write("CHANGELOG.md", "# What is new\n\nIn January:\n\n- all of it\n");
+    world.commit("log: prose");
+    let planned = world.release(&["0.2", "--dry-run"]);
+    let note = "note: no section of a version was found in `CHANGELOG.md`, so the new one is put at its end";
+    assert!(planned.expect(0).out.contains(note), "{}", planned.all());
+
+    fs::create_dir(world.path("log")).unwrap();
+    fs::rename(world.path("CHANGELOG.md"), world.path("log/new.md")).unwrap();
+    std::os::unix::fs::symlink("log/new.md", world.path("CHANGELOG.md")).unwrap();
+    world.commit("log: elsewhere");
+    let refused = world.release(&["0.2", "--dry-run"]);
+    let told = "error: cannot read `CHANGELOG.md`\n  it is a symbolic link\nhint: put the file itself there";
+    assert!(refused.expect(1).err.contains(told), "{}", refused.all());
+}
+
+/// What Python says in more than one place, and what no release changes.
+#[test]
+fn a_python_project_changes_its_lock_and_is_told_of_its_module() {
+    let world = World::with(
+        |_| "name = \"hello\"\n".to_owned(),
+        |world| {
+            fs::remove_file(world.path("VERSION")).unwrap();
+            world.write("pyproject.toml", "[project]\nname = \"hello\"\nversion = \"0.1\"\n");
+            world.write(
+                "uv.lock",
+                "version = 1\n\n[[package]]\nname = \"hello\"\nversion = \"0.1\"\nsource = { virtual = \".\" }\n",
+            );
+            world.write("hello/__init__.py", "__version__ = \"0.1\"\n");
+        },
+    );
+    let ran = world.release(&["0.2", "--yes"]);
+    let note = "note: `hello/__init__.py` says a version, which stays as it is";
+    assert!(ran.expect(0).err.contains(note), "{}", ran.all());
+    assert!(world.read("uv.lock").contains("version = \"0.2\"\nsource"), "{}", world.read("uv.lock"));
+}
