@@ -21,13 +21,15 @@ use pintail_core::config::VersionFile;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_os::files;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-/// Modules that are looked into for a version that would stay behind.
-const MODULES_MAX: usize = 2000;
+/// Folders whose files are somebody else's, or say a version only to show one.
+const ASIDE: [&str; 8] = ["t", "test", "tests", "fixtures", "examples", "docs", "vendor", "local"];
+/// Files that are looked into for a version that would stay behind.
+const LOOKED_INTO_MAX: usize = 2000;
 /// Of those that are, so many are told.
 const TOLD_MAX: usize = 3;
 /// A file longer than this has no version in it: 16 MiB, which the largest lock files are below.
@@ -64,6 +66,8 @@ pub struct Places {
     pub version: Option<Version>,
     /// How its versions are read elsewhere.
     pub custom: Custom,
+    /// Files that ask for the version in a way that can't be changed.
+    unread: BTreeSet<String>,
     /// The files' contents.
     contents: BTreeMap<String, Vec<u8>>,
 }
@@ -163,28 +167,32 @@ pub fn find(tree: Tree<'_>, files: Option<&[VersionFile]>) -> Result<Places, Vec
 /// Files that say a version which no release changes, told so that none stays behind unseen. Where some other file says which
 /// is next, only those that say the same one as that now: a module may have its own.
 pub fn left_behind(tree: Tree<'_>, places: &Places) -> Vec<String> {
-    let is_changed = |path: &str| places.spots.iter().any(|spot| spot.path == path);
     let is_python = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|name| tree.has(name));
     let is_module = |path: &str| path.ends_with(".pm") && (path.starts_with("lib/") || !path.contains('/'));
-    let said = |path: &str| {
-        let content = || tree.read(path).unwrap_or_default();
-        match path {
-            "Makefile.PL" | "Build.PL" => perl::said(path, &content()),
-            _ if is_module(path) => perl::said(path, &content()),
-            _ if is_python && python::may_say(path) => python::said(path, &content()),
-            _ => Vec::new(),
-        }
+    let content = |path: &str| tree.read(path).unwrap_or_default();
+    let said = |path: &str| match path {
+        "Makefile.PL" | "Build.PL" => perl::said(path, &content(path)),
+        _ if is_module(path) => perl::said(path, &content(path)),
+        _ if path.ends_with("/Cargo.toml") => cargo::said(path, &content(path)).into_iter().collect(),
+        _ if is_python && python::may_say(path) => python::said(path, &content(path)),
+        _ => Vec::new(),
     };
     let old = places.version.as_ref().filter(|_| places.by.is_some());
     let is_old = |line: &String| {
         let mut words = line.split(|c: char| !c.is_ascii() || !pattern::is_version(c as u8));
         old.is_none_or(|old| words.any(|word| word.trim_start_matches('v') == old.as_str()))
     };
-    let may_say = |path: &&String| {
-        path.ends_with(".pm") || path.ends_with(".py") || path.ends_with(".PL") || *path == "setup.cfg"
+    let is_ours = |path: &&String| {
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let may_say = [".pm", ".py", ".PL", "setup.cfg", "Cargo.toml"].iter().any(|end| name.ends_with(end));
+        may_say
+            && !folders.split('/').any(|folder| ASIDE.contains(&folder))
+            && !places.unread.contains(*path)
+            && !places.spots.iter().any(|spot| spot.path == **path)
     };
-    let files = tree.tracked.iter().filter(may_say).filter(|path| !is_changed(path)).take(MODULES_MAX);
-    files.filter(|path| said(path).iter().any(is_old)).take(TOLD_MAX).cloned().collect()
+    let files = tree.tracked.iter().filter(is_ours).take(LOOKED_INTO_MAX);
+    let files = files.filter(|path| said(path).iter().any(is_old));
+    places.unread.iter().chain(files).take(TOLD_MAX).cloned().collect()
 }
 
 /// Those that the configuration names: each pattern is there once.

@@ -10,6 +10,16 @@ use toml_edit::{Item, TableLike};
 
 const MANIFEST: &str = "Cargo.toml";
 const LOCK: &str = "Cargo.lock";
+/// Manifests that are read: no workspace has more members.
+const MANIFESTS_MAX: usize = 2000;
+
+/// What a manifest asks of a package of the same project.
+enum Asked {
+    /// The version that it has: where that stands, and how many of its numbers.
+    Same(Range<usize>, usize),
+    /// Something else, which the next one may not fit.
+    Other,
+}
 
 /// The places, if the manifest at the top says a version.
 pub(super) fn find(tree: Tree<'_>) -> Result<Option<Places>, Trouble> {
@@ -31,8 +41,11 @@ pub(super) fn find(tree: Tree<'_>) -> Result<Option<Places>, Trouble> {
         .filter_map(|(path, text)| named(path, text, !is_own))
         .collect();
     for (path, text) in &manifests {
-        for (range, parts) in asked(path, text, &names, &old) {
-            places.add_short(path, text.as_bytes(), range, parts);
+        for asked in asked(path, text, &names, &old) {
+            match asked {
+                Asked::Same(range, parts) => places.add_short(path, text.as_bytes(), range, parts),
+                Asked::Other => drop(places.unread.insert(path.clone())),
+            }
         }
     }
     if let Some(lock) = tree.known(LOCK)? {
@@ -50,7 +63,10 @@ pub(super) fn find(tree: Tree<'_>) -> Result<Option<Places>, Trouble> {
 /// Every manifest, with its text. One that can't be read is none that a build could use.
 fn manifests(tree: Tree<'_>) -> Vec<(String, String)> {
     let paths = tree.tracked.iter().filter(|path| *path == MANIFEST || path.ends_with("/Cargo.toml"));
-    paths.filter_map(|path| Some((path.clone(), tree.known(path).ok().flatten()?))).collect()
+    paths
+        .take(MANIFESTS_MAX)
+        .filter_map(|path| Some((path.clone(), tree.known(path).ok().flatten()?)))
+        .collect()
 }
 
 /// The name of the package that a manifest is of; with `is_shared` only of one that has the workspace's version.
@@ -61,8 +77,15 @@ fn named(path: &str, text: &str, is_shared: bool) -> Option<String> {
     (!is_shared || inherits() == Some(true)).then(|| package.get("name")?.as_str().map(str::to_owned))?
 }
 
-/// Where a manifest asks for one of the packages `names`, by its path, in the version `old`; and of how many numbers.
-fn asked(path: &str, text: &str, names: &[String], old: &str) -> Vec<(Range<usize>, usize)> {
+/// The version that a manifest says itself.
+pub(super) fn said(path: &str, content: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(content).ok()?;
+    let document = parsed(path, text).ok()?;
+    table(Some(document.as_item()), "package")?.get("version")?.as_str().map(str::to_owned)
+}
+
+/// What a manifest asks of the packages `names`, by their paths, where `old` is their version.
+fn asked(path: &str, text: &str, names: &[String], old: &str) -> Vec<Asked> {
     let Ok(document) = parsed(path, text) else { return Vec::new() };
     let top = Some(document.as_item());
     let targets = table(top, "target").into_iter().flat_map(|targets| targets.iter());
@@ -85,13 +108,16 @@ fn asked(path: &str, text: &str, names: &[String], old: &str) -> Vec<(Range<usiz
     found
 }
 
-/// The version in a requirement that means `old`: all of it, or its first numbers, as `0.1` means 0.1.0.
-fn required(text: &str, dependency: &dyn TableLike, old: &str) -> Option<(Range<usize>, usize)> {
+/// What is asked of one: all of the version, or its first numbers, as `0.1` means 0.1.0.
+fn required(text: &str, dependency: &dyn TableLike, old: &str) -> Option<Asked> {
     dependency.get("path")?;
     let range = inside(text, dependency.get("version"))?;
     let typed = &text[range.clone()];
     let version = typed.trim_start_matches(['=', '^', '~', ' ']);
     let is_old = old.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let parts = version.split('.').count();
-    (is_old && !version.is_empty()).then(|| (range.end - version.len()..range.end, parts))
+    let is_open = typed.starts_with(['*', '>']) && !typed.contains(',');
+    match is_old && !version.is_empty() {
+        true => Some(Asked::Same(range.end - version.len()..range.end, version.split('.').count())),
+        false => (!is_open).then_some(Asked::Other),
+    }
 }

@@ -5,7 +5,6 @@ use super::toml::{inside, locked, parsed, table};
 use super::{Places, Tree};
 use crate::next::Custom;
 use pintail_core::wire::Trouble;
-use toml_edit::Item;
 
 const MANIFEST: &str = "pyproject.toml";
 const LOCK: &str = "uv.lock";
@@ -30,8 +29,8 @@ pub(super) fn find(tree: Tree<'_>) -> Result<Option<Places>, Trouble> {
         let ranges = locked(LOCK, &lock, |package| {
             let is_here =
                 |key: &str| package.get("source").and_then(|source| source.get(key)?.as_str()) == Some(".");
-            (is_here("editable") || is_here("virtual"))
-                && package.get("version").and_then(Item::as_str) == Some(old)
+            // Its version is this project's, as uv writes it: `0.2rc1` for `0.2-rc1`.
+            is_here("editable") || is_here("virtual")
         })?;
         places.add(LOCK, lock.as_bytes(), ranges);
     }
@@ -41,10 +40,8 @@ pub(super) fn find(tree: Tree<'_>) -> Result<Option<Places>, Trouble> {
 /// Whether the file is one in which a project says its version.
 pub(super) fn may_say(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let is_test = path.split('/').any(|part| ["test", "tests", "docs", "examples"].contains(&part));
     ["setup.py", "setup.cfg"].contains(&path)
-        || !is_test
-            && name.ends_with(".py")
+        || name.ends_with(".py")
             && (name == path || name.contains("version") || ["__init__.py", "__about__.py"].contains(&name))
 }
 
@@ -92,6 +89,6 @@ mod tests {
             assert_eq!(!said(path, line.as_bytes()).is_empty(), says, "{path}: {line}");
             assert!(may_say(path), "{path}");
         }
-        assert!(!may_say("tests/__init__.py") && !may_say("x/app.py") && may_say("src/x/_version.py"));
+        assert!(!may_say("x/app.py") && may_say("src/x/_version.py") && may_say("x.py"));
     }
 }

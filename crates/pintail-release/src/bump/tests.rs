@@ -87,6 +87,15 @@ fn the_usual_places() {
                     "[package]\nname = \"b\"\nversion.workspace = true\n[dependencies]\na = { workspace = true }\n[target.'cfg(unix)'.dev-dependencies.renamed]\npackage = \"a\"\npath = \"../a\"\nversion = \"=1.4.0\"\n[build-dependencies]\na = { path = \"../a\", version = \"^1.4\" }\n",
                 ),
                 ("other/Cargo.toml", "[package]\nname = \"other\"\nversion = \"1.4.0\"\n"),
+                ("own/Cargo.toml", "[package]\nname = \"own\"\nversion = \"0.3.0\"\n"),
+                (
+                    "tests/Cargo.toml",
+                    "[package]\nname = \"t\"\nversion = \"1.4.0\"\n[dependencies]\na = { path = \"../a\", version = \">=1.3\" }\n",
+                ),
+                (
+                    "narrow/Cargo.toml",
+                    "[package]\nname = \"narrow\"\nversion = \"0.1.0\"\n[dependencies]\na = { path = \"../a\", version = \">=1.3, <1.5\" }\n",
+                ),
             ],
         ),
         (
@@ -108,7 +117,7 @@ fn the_usual_places() {
                 ("pyproject.toml", "[tool.poetry]\nname = \"X_y\"\nversion = \"1.4\"\n"),
                 (
                     "uv.lock",
-                    "version = 1\n\n[[package]]\nname = \"other\"\nversion = \"1.4\"\nsource = { registry = \"https://pypi.org/simple\" }\n\n[[package]]\nname = \"x-y\"\nversion = \"1.4\"\nsource = { editable = \".\" }\n",
+                    "version = 1\n\n[[package]]\nname = \"other\"\nversion = \"1.4\"\nsource = { registry = \"https://pypi.org/simple\" }\n\n[[package]]\nname = \"x-y\"\nversion = \"1.4.0\"\nsource = { editable = \".\" }\n",
                 ),
                 ("x/__init__.py", "\"\"\"X.\"\"\"\n__version__ = \"1.4\"\n"),
                 ("y/__init__.py", "__version__ = \"0.9\"\n"),
