@@ -13,6 +13,8 @@ mod cargo;
 
 mod python;
 
+mod ruby;
+
 mod usual;
 
 use crate::edit::{Change, Edit};
@@ -27,7 +29,8 @@ use std::ops::Range;
 use std::path::Path;
 
 /// Folders whose files are somebody else's, or say a version only to show one.
-const ASIDE: [&str; 8] = ["t", "test", "tests", "fixtures", "examples", "docs", "vendor", "local"];
+const ASIDE: [&str; 9] =
+    ["t", "test", "tests", "fixtures", "examples", "docs", "vendor", "local", "node_modules"];
 /// Files that are looked into for a version that would stay behind.
 const LOOKED_INTO_MAX: usize = 2000;
 /// Of those that are, so many are told.
@@ -174,6 +177,8 @@ pub fn left_behind(tree: Tree<'_>, places: &Places) -> Vec<String> {
         "Makefile.PL" | "Build.PL" => perl::said(path, &content(path)),
         _ if is_module(path) => perl::said(path, &content(path)),
         _ if path.ends_with("/Cargo.toml") => cargo::said(path, &content(path)).into_iter().collect(),
+        _ if path.ends_with("/package.json") => json::said(&content(path)).into_iter().collect(),
+        _ if ruby::may_say(path) => ruby::said(&content(path)),
         _ if is_python && python::may_say(path) => python::said(path, &content(path)),
         _ => Vec::new(),
     };
@@ -184,7 +189,8 @@ pub fn left_behind(tree: Tree<'_>, places: &Places) -> Vec<String> {
     };
     let is_ours = |path: &&String| {
         let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let may_say = [".pm", ".py", ".PL", "setup.cfg", "Cargo.toml"].iter().any(|end| name.ends_with(end));
+        let ends = [".pm", ".py", ".PL", "setup.cfg", "Cargo.toml", "package.json", "version.rb", ".gemspec"];
+        let may_say = ends.iter().any(|end| name.ends_with(end));
         may_say
             && !folders.split('/').any(|folder| ASIDE.contains(&folder))
             && !places.unread.contains(*path)

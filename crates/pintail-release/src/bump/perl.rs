@@ -147,7 +147,9 @@ fn made(line: &str, key: &str) -> Vec<Range<usize>> {
         let is_key = !line[..at].ends_with(|c: char| is_word(c) || c == '$');
         is_key.then(|| value(line, line.len() - rest.len()))?
     });
-    found.collect()
+    // Module::Install has a word for it.
+    let installed = line.strip_prefix("version").filter(|rest| rest.starts_with([' ', '\t']));
+    found.chain(installed.and_then(|rest| value(line, line.len() - rest.len()))).collect()
 }
 
 /// The number in `package NAME NUMBER`.
@@ -294,6 +296,9 @@ mod tests {
         let text = "WriteMakefile(\n  MIN_PERL_VERSION => '5.010',\n  # VERSION => '0',\n  'VERSION'  => \"0.12\",\n);\n";
         let found: Vec<&str> = of_maker(text, "VERSION").into_iter().map(|range| &text[range]).collect();
         assert_eq!(found, ["0.12"]);
+        let text = "name    'My-App';\nversion '0.3'; # now\nversion_from 'lib/1.pm';\n";
+        let found: Vec<&str> = of_maker(text, "VERSION").into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, ["0.3"]);
         assert!(of_maker("VERSION => $version, VERSION_FROM => 'lib/1.pm'", "VERSION").is_empty());
     }
 

@@ -165,6 +165,15 @@ fn the_usual_places() {
             &[("dist.ini", "name = DDGC\n[Git::NextVersion]\n"), ("lib/DDGC.pm", "package DDGC;\n1;\n")],
         ),
         ("none", "", &[("README", "x")]),
+        (
+            "none that is known, and files that say one",
+            "",
+            &[
+                ("lib/x/version.rb", "module X\n  VERSION = \"1.4.0\"\nend\n"),
+                ("packages/a/package.json", "{\"version\": \"1.4.0\"}"),
+                ("node_modules/b/package.json", "{\"version\": \"1.4.0\"}"),
+            ],
+        ),
         ("the tag alone", "version.files = []", &[("Cargo.toml", CARGO)]),
         (
             "said",
