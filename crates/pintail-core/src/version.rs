@@ -15,8 +15,11 @@ pub const VERSION_BYTES_MAX: usize = 64;
 ///
 /// It is opaque: `1.0` and `1.00` are two versions. The order is the reader's: runs of digits compare as numbers
 /// (`1.9` before `1.10`), a `~` or a `-` before a letter marks what comes before the release (`2.0~rc1` and
-/// `2.0-rc1` before `2.0`), everything else comes after (`2.0` before `2.0-1`, `2.0+fix`, `2.0.1`). Where that
-/// leaves two different texts equal, their bytes decide, so the order is total and agrees with `==`.
+/// `2.0-rc1` before `2.0`). So do the words `alpha`, `beta`, `dev`, `pre` and `rc` behind a number or a point
+/// (Python's `2.0rc1` and `2.0.dev3`, Ruby's `2.0.pre`), and Python's `a` and `b` with a number on both sides
+/// (`2.0b1`; `2.0b` and OpenSSL's `1.0.2a` are later ones). Everything else comes after (`2.0` before `2.0-1`,
+/// `2.0+fix`, `2.0.1`). Where that leaves two different texts equal, their bytes decide, so the order is total and
+/// agrees with `==`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(String);
@@ -128,7 +131,7 @@ impl PartialOrd for Version {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Token<'a> {
     Tilde,
-    /// A `-` with a letter behind it: `-rc1`, `-beta`.
+    /// A `-` with a letter behind it (`-rc1`, `-beta`), or what is understood without one.
     Before,
     End,
     Plus,
@@ -140,9 +143,30 @@ enum Token<'a> {
     Number(usize, &'a str),
 }
 
+/// Words that mean "before the release" in every scheme that has them.
+const BEFORE: [&str; 5] = ["alpha", "beta", "dev", "pre", "rc"];
+
+/// How many bytes of a `text` that stands behind a number come before the letters of what is before a release: none, or
+/// the point's one; `None` where no such letters follow.
+fn understood(text: &str) -> Option<usize> {
+    let point = usize::from(text.starts_with('.'));
+    let letters = text[point..].bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, behind) = text[point..].split_at(letters);
+    let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+    // A commit's hash is full of `a1` and `b2`: the number must be the last one of its part.
+    let is_last = digits > 0 && !behind[digits..].starts_with(|c: char| c.is_ascii_alphabetic());
+    (BEFORE.contains(&word) || point == 0 && is_last && ["a", "b"].contains(&word)).then_some(point)
+}
+
 fn tokens(mut text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     while let Some(first) = text.chars().next() {
+        if let Some(point) = understood(text).filter(|_| matches!(tokens.last(), Some(Token::Number(..)))) {
+            let letters = text[point..].bytes().take_while(u8::is_ascii_alphabetic).count();
+            tokens.extend([Token::Before, Token::Letters(&text[point..point + letters])]);
+            text = &text[point + letters..];
+            continue;
+        }
         let run = |belongs: fn(&char) -> bool| text.chars().take_while(belongs).count();
         let (token, length) = match first {
             '~' => (Token::Tilde, 1),
@@ -199,18 +223,34 @@ mod tests {
         let ordered = [
             "0.9",
             "1.0~rc1",
+            "1.0a1",
+            "1.0a10",
             "1.0-alpha",
             "1.0-alpha.1",
+            "1.0b1",
             "1.0-beta2",
+            "1.0beta3",
             "1.0-beta10",
+            "1.0.dev3",
+            "1.0.pre",
             "1.0-rc.1",
+            "1.0rc1.dev2",
+            "1.0-rc1",
+            "1.0rc1",
+            "1.0rc1-5-gabc",
+            "1.0.rc2",
             "1.0",
             "1.0+fix",
             "1.0-1",
             "1.0-5-gabc",
+            "1.0.a1",
+            "1.0.post1",
             "1.0.0",
             "1.0.1",
             "1.0a",
+            "1.0a1b2",
+            "1.0b",
+            "1.0rcs1",
             "1.9",
             "1.10",
             "2",

@@ -3,9 +3,17 @@
 
 mod json;
 
-mod perl;
+mod toml;
 
 mod pattern;
+
+mod perl;
+
+mod cargo;
+
+mod python;
+
+mod ruby;
 
 mod usual;
 
@@ -15,13 +23,16 @@ use pintail_core::config::VersionFile;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use pintail_os::files;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-/// Modules that are looked into for a version that would stay behind.
-const MODULES_MAX: usize = 2000;
+/// Folders whose files are somebody else's, or say a version only to show one.
+const ASIDE: [&str; 9] =
+    ["t", "test", "tests", "fixtures", "examples", "docs", "vendor", "local", "node_modules"];
+/// Files that are looked into for a version that would stay behind.
+const LOOKED_INTO_MAX: usize = 2000;
 /// Of those that are, so many are told.
 const TOLD_MAX: usize = 3;
 /// A file longer than this has no version in it: 16 MiB, which the largest lock files are below.
@@ -43,6 +54,8 @@ pub struct Spot {
     pub path: String,
     /// Its bytes that are the version.
     pub range: Range<usize>,
+    /// How many of the version's numbers stand there, where it may be fewer than all: `0.1` for 0.1.0.
+    pub parts: Option<usize>,
 }
 
 /// Every place where the version is written.
@@ -56,6 +69,8 @@ pub struct Places {
     pub version: Option<Version>,
     /// How its versions are read elsewhere.
     pub custom: Custom,
+    /// Files that ask for the version in a way that can't be changed.
+    unread: BTreeSet<String>,
     /// The files' contents.
     contents: BTreeMap<String, Vec<u8>>,
 }
@@ -78,8 +93,26 @@ impl Tree<'_> {
         files::read_bounded(&file, FILE_MAX)
     }
 
-    fn text(&self, path: &str) -> io::Result<String> {
-        String::from_utf8(self.read(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
+    /// The text of a file that git knows; `None` where it doesn't.
+    fn known(&self, path: &str) -> Result<Option<String>, Trouble> {
+        if !self.has(path) {
+            return Ok(None);
+        }
+        let text = self
+            .read(path)
+            .and_then(|content| String::from_utf8(content).map_err(|_| io::Error::other("it is not UTF-8")));
+        text.map(Some).map_err(|error| Trouble::new(format!("cannot find the version in `{path}`"), error))
+    }
+}
+
+impl Spot {
+    /// What stands there of `next`. With anything but numbers it is all of it: `0.2` asks for no `0.2.0-rc.1`.
+    fn written(&self, next: &Version) -> String {
+        let is_plain = next.as_str().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        match self.parts.filter(|_| is_plain) {
+            Some(parts) => next.as_str().split('.').take(parts).collect::<Vec<_>>().join("."),
+            None => next.to_string(),
+        }
     }
 }
 
@@ -87,8 +120,14 @@ impl Places {
     /// Adds places of one file.
     fn add(&mut self, path: &str, content: &[u8], ranges: impl IntoIterator<Item = Range<usize>>) {
         for range in ranges {
-            self.spots.push(Spot { path: path.to_owned(), range });
+            self.spots.push(Spot { path: path.to_owned(), range, parts: None });
         }
+        self.contents.insert(path.to_owned(), content.to_owned());
+    }
+
+    /// Adds a place that has the version's first `parts` numbers.
+    fn add_short(&mut self, path: &str, content: &[u8], range: Range<usize>, parts: usize) {
+        self.spots.push(Spot { path: path.to_owned(), range, parts: Some(parts) });
         self.contents.insert(path.to_owned(), content.to_owned());
     }
 
@@ -101,7 +140,7 @@ impl Places {
     /// What changes for `next`.
     pub fn edits(&self, next: &Version) -> Vec<Edit> {
         let change =
-            |spot: &Spot| Change { at: spot.range.start, old: self.found(spot), new: next.to_string() };
+            |spot: &Spot| Change { at: spot.range.start, old: self.found(spot), new: spot.written(next) };
         let edit = |(path, content): (&String, &Vec<u8>)| {
             let changes = self.spots.iter().filter(|spot| spot.path == *path).map(change).collect();
             Edit::new(path, content, changes)
@@ -128,14 +167,38 @@ pub fn find(tree: Tree<'_>, files: Option<&[VersionFile]>) -> Result<Places, Vec
     Ok(places)
 }
 
-/// Files that say a version which no release changes, where nobody said what does: told, so that none stays behind unseen.
+/// Files that say a version which no release changes, told so that none stays behind unseen. Where some other file says which
+/// is next, only those that say the same one as that now: a module may have its own.
 pub fn left_behind(tree: Tree<'_>, places: &Places) -> Vec<String> {
-    if places.by.is_some() {
-        return Vec::new();
-    }
-    let modules = tree.tracked.iter().filter(|path| path.starts_with("lib/") && path.ends_with(".pm"));
-    let says = |path: &&String| tree.read(path).is_ok_and(|content| perl::says_version(&content));
-    modules.take(MODULES_MAX).filter(says).take(TOLD_MAX).cloned().collect()
+    let is_python = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|name| tree.has(name));
+    let is_module = |path: &str| path.ends_with(".pm") && (path.starts_with("lib/") || !path.contains('/'));
+    let content = |path: &str| tree.read(path).unwrap_or_default();
+    let said = |path: &str| match path {
+        "Makefile.PL" | "Build.PL" => perl::said(path, &content(path)),
+        _ if is_module(path) => perl::said(path, &content(path)),
+        _ if path.ends_with("/Cargo.toml") => cargo::said(path, &content(path)).into_iter().collect(),
+        _ if path.ends_with("/package.json") => json::said(&content(path)).into_iter().collect(),
+        _ if ruby::may_say(path) => ruby::said(&content(path)),
+        _ if is_python && python::may_say(path) => python::said(path, &content(path)),
+        _ => Vec::new(),
+    };
+    let old = places.version.as_ref().filter(|_| places.by.is_some());
+    let is_old = |line: &String| {
+        let mut words = line.split(|c: char| !c.is_ascii() || !pattern::is_version(c as u8));
+        old.is_none_or(|old| words.any(|word| word.trim_start_matches('v') == old.as_str()))
+    };
+    let is_ours = |path: &&String| {
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let ends = [".pm", ".py", ".PL", "setup.cfg", "Cargo.toml", "package.json", "version.rb", ".gemspec"];
+        let may_say = ends.iter().any(|end| name.ends_with(end));
+        may_say
+            && !folders.split('/').any(|folder| ASIDE.contains(&folder))
+            && !places.unread.contains(*path)
+            && !places.spots.iter().any(|spot| spot.path == **path)
+    };
+    let files = tree.tracked.iter().filter(is_ours).take(LOOKED_INTO_MAX);
+    let files = files.filter(|path| said(path).iter().any(is_old));
+    places.unread.iter().chain(files).take(TOLD_MAX).cloned().collect()
 }
 
 /// Those that the configuration names: each pattern is there once.

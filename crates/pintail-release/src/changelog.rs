@@ -1,7 +1,10 @@
 //! The section of a release in the project's change log, in the form that the file has. Pure; which commits there are it
 //! is told.
 
+mod heading;
+
 use crate::edit::Change;
+use heading::{Form, Heading};
 
 /// The names that a change log has, the usual ones first.
 pub const NAMES: [&str; 6] = ["CHANGELOG.md", "CHANGES.md", "CHANGELOG", "Changes", "CHANGES", "Changelog"];
@@ -20,8 +23,8 @@ pub struct Section<'a> {
 /// What changes in the log `text`, or `None` where it has a section of that version already.
 ///
 /// A section called `Unreleased` (or dzil's `{{$NEXT}}`) becomes that of the version; what was written there stays, and
-/// the subjects come in only where nothing was. Else a new section stands before the first one. By its name it may be known
-/// to be Markdown, where nothing in it says so yet.
+/// the subjects come in only where nothing was. Else a new section stands before the first one. One of the version that says
+/// `unreleased` instead of its day gets it. By its name the log may be known to be Markdown, where nothing in it says so yet.
 pub fn change(text: &str, section: &Section<'_>, is_markdown: bool) -> Option<Change> {
     let mut change = change_of(text, section, is_markdown)?;
     // As its lines end, so do the new ones; what is there already has its own ends in both.
@@ -31,92 +34,144 @@ pub fn change(text: &str, section: &Section<'_>, is_markdown: bool) -> Option<Ch
     Some(change)
 }
 
+/// Whether the new section stands behind a text in which no other was found, so that somebody should look.
+pub fn is_blind(text: &str, change: &Change) -> bool {
+    let written = text.lines().filter(|line| !line.trim().is_empty()).count();
+    change.at == text.len() && change.old.is_empty() && written > 1
+}
+
 fn change_of(text: &str, section: &Section<'_>, is_markdown: bool) -> Option<Change> {
-    let lines: Vec<Line<'_>> = lines(text);
-    let form = if is_markdown
-        || lines.iter().any(|line| line.text.starts_with("# ") || line.text.starts_with("## "))
-    {
-        Form::Markdown
-    } else {
-        Form::Changes
-    };
-    if lines.iter().any(|line| form.version(line.text) == Some(section.version)) {
-        return None;
+    let is_markdown = is_markdown || heading::is_markdown(text);
+    let headings = if is_markdown { heading::in_markdown(text) } else { heading::in_plain(text) };
+    let log = Log { text, headings, is_markdown };
+    if let Some(there) = log.headings.iter().find(|heading| heading.version() == Some(section.version)) {
+        return log.dated(there, section);
     }
-    let waiting = lines.iter().position(|line| is_waiting(form, line.text));
-    Some(match waiting {
-        Some(index) => renamed(form, text, &lines, index, section),
-        None => inserted(form, text, &lines, section),
+    Some(match log.waiting() {
+        Some(index) => log.renamed(index, section),
+        None => log.inserted(section),
     })
 }
 
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// `## [1.0.0] - 2026-11-25`, and lists with `-`.
-    Markdown,
-    /// `0.940  2026-11-25` at the beginning of a line, and what belongs to it indented: CPAN's.
-    Changes,
+/// A log, and how it is written.
+struct Log<'t> {
+    text: &'t str,
+    headings: Vec<Heading<'t>>,
+    is_markdown: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Line<'a> {
-    at: usize,
-    /// Without its end.
-    text: &'a str,
-}
-
-fn lines(text: &str) -> Vec<Line<'_>> {
-    let mut at = 0;
-    text.split_inclusive('\n')
-        .map(|line| {
-            let here = Line { at, text: line.trim_end_matches(['\n', '\r']) };
-            at += line.len();
-            here
-        })
-        .collect()
-}
-
-impl Form {
-    /// The version that a section's first line is of.
-    fn version(self, line: &str) -> Option<&str> {
-        let title = self.title(line)?;
-        let word = title.trim_start_matches(['[', 'v']).split([' ', '\t', ']', ':', ',']).next()?;
-        word.starts_with(|c: char| c.is_ascii_digit()).then_some(word)
+impl Log<'_> {
+    /// The latest section.
+    fn first(&self) -> Option<&Heading<'_>> {
+        self.headings.iter().find(|heading| heading.version().is_some())
     }
 
-    /// What stands in a section's first line.
-    fn title(self, line: &str) -> Option<&str> {
-        match self {
-            Form::Markdown => line.strip_prefix("## ").map(str::trim),
-            Form::Changes => Some(line).filter(|line| !line.is_empty() && !line.starts_with([' ', '\t'])),
-        }
+    /// The section that waits for its version. What is below one of a version is something else.
+    fn waiting(&self) -> Option<usize> {
+        let depth = self.first().map_or(usize::MAX, |first| first.form.depth());
+        self.headings.iter().position(|heading| heading.is_waiting() && heading.form.depth() <= depth)
     }
 
-    fn head(self, section: &Section<'_>, lines: &[Line<'_>]) -> String {
+    /// What a section's heading says, as the sections before have it.
+    fn title(&self, section: &Section<'_>) -> String {
         let Section { version, day, .. } = section;
-        // As the sections before have it.
-        let before = lines.iter().find(|line| self.version(line.text).is_some()).map(|line| line.text);
-        match self {
-            Form::Markdown if before.is_none_or(|line| line.starts_with("## [")) => {
-                format!("## [{version}] - {day}")
-            }
-            Form::Markdown if before.is_some_and(|line| line.contains('(')) => {
-                format!("## {version} ({day})")
-            }
-            Form::Markdown => format!("## {version} - {day}"),
-            Form::Changes => format!("{version}  {day}"),
-        }
+        let Some((first, at)) = self.first().and_then(|first| Some((first, first.version_at()?))) else {
+            return if self.is_markdown {
+                format!("[{version}] - {day}")
+            } else {
+                format!("{version}  {day}")
+            };
+        };
+        let (before, behind) = (&first.title[..at.start], &first.title[at.end..]);
+        // Where a link leads for another version is not known here.
+        let link = behind.strip_prefix("](").and_then(|link| link.split_once(')'));
+        let behind = link.map_or(behind, |(_, behind)| behind);
+        let before = before.replace('*', "").replace('[', if link.is_some() { "" } else { "[" });
+        let close = if before.contains('[') { "]" } else { "" };
+        let day = match first.form {
+            Form::Plain => format!("  {day}"),
+            _ if behind.contains('(') => format!(" ({day})"),
+            _ => format!(" - {day}"),
+        };
+        format!("{before}{version}{close}{day}")
     }
 
-    fn list(self, section: &Section<'_>, lines: &[Line<'_>]) -> String {
-        let bullet = match self {
-            Form::Markdown => "- ",
-            Form::Changes => lines.iter().find_map(|line| bullet(line.text)).unwrap_or("  - "),
-        };
+    fn list(&self, section: &Section<'_>) -> String {
+        let usual = if self.is_markdown { "- " } else { "  - " };
+        let mut bullets = heading::lines(self.text).filter_map(|(_, line)| bullet(line));
+        let bullet = bullets.find(|bullet| self.is_markdown != bullet.starts_with([' ', '\t']));
+        let bullet = bullet.unwrap_or(usual);
         let nothing = ["nothing but the version".to_owned()];
         let subjects = if section.subjects.is_empty() { &nothing } else { section.subjects };
         subjects.iter().map(|subject| format!("{bullet}{}\n", plain(subject))).collect()
+    }
+
+    /// The section of the version gets its day, if it says that it has none yet.
+    fn dated(&self, there: &Heading<'_>, section: &Section<'_>) -> Option<Change> {
+        let at = there.title.to_ascii_lowercase().find("unreleased")?;
+        let old = there.title[at..at + "unreleased".len()].to_owned();
+        Some(Change { at: there.title_at + at, old, new: section.day.to_owned() })
+    }
+
+    /// The waiting section gets its name, and its list where it has none.
+    fn renamed(&self, index: usize, section: &Section<'_>) -> Change {
+        let waiting = &self.headings[index];
+        let ends = |heading: &&Heading<'_>| {
+            let is_of_version = heading.version().is_some_and(|version| version.contains('.'));
+            heading.form.depth() <= waiting.form.depth() || is_of_version
+        };
+        let next = self.headings[index + 1..].iter().find(ends).map(|next| next.range.start);
+        // Where links lead is said at the end of a file, for all of it.
+        let links = heading::lines(self.text)
+            .find(|(at, line)| *at > waiting.range.start && line.starts_with('[') && line.contains("]: "))
+            .map(|(at, _)| at);
+        let next = next.into_iter().chain(links.filter(|_| self.is_markdown)).min();
+        let end = next.unwrap_or(self.text.len());
+        // Keep a Changelog has people prepare headings for each kind of change.
+        let is_nothing = |line: &str| line.trim().is_empty() || self.is_markdown && line.starts_with("###");
+        let is_empty = self.text[waiting.range.end..end].lines().all(is_nothing);
+        let head = self.text[waiting.range.clone()].to_owned();
+        let kept = if waiting.title == "{{$NEXT}}" { format!("{head}\n\n") } else { String::new() };
+        let title = match self.is_markdown && waiting.title.contains('[') {
+            true => format!("[{}] - {}", section.version, section.day),
+            false => self.title(section),
+        };
+        let named = format!("{kept}{}", waiting.form.written(&title));
+        if !is_empty {
+            return Change { at: waiting.range.start, old: head, new: named };
+        }
+        let last = if next.is_some() { "\n" } else { "" };
+        let new = format!("{named}\n{}{}{last}", self.gap(), self.list(section));
+        Change { at: waiting.range.start, old: self.text[waiting.range.start..end].to_owned(), new }
+    }
+
+    /// A new section, before the first one; at the end of a log without any.
+    fn inserted(&self, section: &Section<'_>) -> Change {
+        let is_section = |heading: &&Heading<'_>| heading.form == Form::Hashes(2);
+        let first = self.first();
+        let form = match first {
+            Some(first) => first.form,
+            None if self.is_markdown => Form::Hashes(2),
+            None => Form::Plain,
+        };
+        let written = format!("{}\n{}{}", form.written(&self.title(section)), self.gap(), self.list(section));
+        match first.or_else(|| self.headings.iter().find(is_section)) {
+            Some(first) => Change { at: first.range.start, old: String::new(), new: format!("{written}\n") },
+            None => {
+                let before = match self.text {
+                    "" => "",
+                    text if text.ends_with("\n\n") => "",
+                    text if text.ends_with('\n') => "\n",
+                    _ => "\n\n",
+                };
+                Change { at: self.text.len(), old: String::new(), new: format!("{before}{written}") }
+            }
+        }
+    }
+
+    /// What stands between a heading and its list.
+    fn gap(&self) -> &'static str {
+        if self.is_markdown { "\n" } else { "" }
     }
 }
 
@@ -125,65 +180,11 @@ fn plain(subject: &str) -> String {
     subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
-/// What an indented line begins with, up to its text, if it is one of a list.
+/// What a line begins with, up to its text, if it is one of a list.
 fn bullet(line: &str) -> Option<&str> {
     let text = line.trim_start();
-    let indent = line.len() - text.len();
-    let is_list = indent > 0 && (text.starts_with("- ") || text.starts_with("* "));
-    is_list.then(|| &line[..indent + 2])
-}
-
-/// Whether the section waits for its version.
-fn is_waiting(form: Form, line: &str) -> bool {
-    let title = form.title(line).unwrap_or_default();
-    let word = title.trim_matches(['[', ']', ':']);
-    word.eq_ignore_ascii_case("unreleased") || title == "{{$NEXT}}"
-}
-
-/// The waiting section gets its name, and its list where it has none.
-fn renamed(form: Form, text: &str, lines: &[Line<'_>], index: usize, section: &Section<'_>) -> Change {
-    let line = lines[index];
-    let next = lines[index + 1..].iter().find(|line| match form {
-        Form::Markdown => form.title(line.text).is_some() || line.text.starts_with("# "),
-        Form::Changes => form.title(line.text).is_some(),
-    });
-    let end = next.map_or(text.len(), |next| next.at);
-    let behind = line.at + line.text.len();
-    let is_empty = text[behind..end].trim().is_empty();
-    let kept = if line.text == "{{$NEXT}}" { "{{$NEXT}}\n\n" } else { "" };
-    let head = match form {
-        Form::Markdown if line.text.contains('[') => format!("## [{}] - {}", section.version, section.day),
-        _ => form.head(section, lines),
-    };
-    if !is_empty {
-        return Change { at: line.at, old: line.text.to_owned(), new: format!("{kept}{head}") };
-    }
-    let gap = if form == Form::Markdown { "\n" } else { "" };
-    let last = if next.is_some() { "\n" } else { "" };
-    let new = format!("{kept}{head}\n{gap}{}{last}", form.list(section, lines));
-    Change { at: line.at, old: text[line.at..end].to_owned(), new }
-}
-
-/// A new section, before the first one; at the end of a log without any.
-fn inserted(form: Form, text: &str, lines: &[Line<'_>], section: &Section<'_>) -> Change {
-    let first = lines.iter().find(|line| match form {
-        Form::Markdown => form.title(line.text).is_some(),
-        Form::Changes => form.version(line.text).is_some(),
-    });
-    let gap = if form == Form::Markdown { "\n" } else { "" };
-    let written = format!("{}\n{gap}{}", form.head(section, lines), form.list(section, lines));
-    match first {
-        Some(line) => Change { at: line.at, old: String::new(), new: format!("{written}\n") },
-        None => {
-            let before = match text {
-                "" => "",
-                text if text.ends_with("\n\n") => "",
-                text if text.ends_with('\n') => "\n",
-                _ => "\n\n",
-            };
-            Change { at: text.len(), old: String::new(), new: format!("{before}{written}") }
-        }
-    }
+    let is_list = text.starts_with("- ") || text.starts_with("* ");
+    is_list.then(|| &line[..line.len() - text.len() + 2])
 }
 
 #[cfg(test)]
@@ -226,6 +227,15 @@ mod tests {
             "Revision history for DDGC\n\n{{$NEXT}}\n  - by hand\n\n0.940  2026-01-01\n    * old\n",
             "Revision history for DDGC\n\n0.940  2026-01-01\n    * old\n",
             "0.940\n",
+            "# [1.0.0](https://x/compare/v0.9...v1.0.0) (2026-01-01)\n\n* old ([1](https://x/1))\n\n## [0.9](https://x) (2025-01-01)\n",
+            "# News\n\n### 1.0\n\n- old\n\n### 0.9\n",
+            "News\n====\n\nv1.0 (2026-01-01)\n-----------------\n\n* old\n",
+            "Unreleased\n----------\n\nVersion 1.0 - 2026-01-01\n------------------------\n\n* old\n",
+            "# Changelog\n\n```\n## [Unreleased]\n```\n\n## [1.0]\n",
+            "# Changelog\n\n## [Unreleased]\n\n### Added\n\n### Fixed\n\n[unreleased]: https://x\n",
+            "# Changelog\n\n## [1.1] - Unreleased\n\n- by hand\n",
+            "# Changelog\n\n## About\n\nIntroduction.\n\n## v1.0\n",
+            "1.1  UNRELEASED\n  - by hand\n",
         ];
         let told: Vec<String> = logs
             .iter()
@@ -234,6 +244,19 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(told.join("\n==========\n"));
+    }
+
+    #[test]
+    fn a_section_behind_other_text_is_told() {
+        let section = Section { version: "1.1", day: "2026-11-25", subjects: &[] };
+        for (text, wanted) in [
+            ("", false),
+            ("# Changelog\n", false),
+            ("# Changelog\n\n## 1.0\n\n- old\n", false),
+            ("# Changelog\n\nThe version of January:\n\n- old\n", true),
+        ] {
+            assert_eq!(is_blind(text, &change(text, &section, true).unwrap()), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -142,18 +142,18 @@ fn decimal_after(latest: &str, major: bool) -> Option<String> {
 /// `1.0.0-rc.1` to `1.0.0`.
 fn parts_after(latest: &str, wanted: &Wanted) -> Option<String> {
     let end = latest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(latest.len());
-    let (numbers, behind) = latest.split_at(end);
-    let mut parts: Vec<u64> = numbers.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let numbers = latest[..end].trim_end_matches('.');
+    let typed: Vec<u64> = numbers.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     let index = match wanted {
         Wanted::Major => 0,
         Wanted::Minor => 1,
         _ => 2,
     };
-    let length = parts.len().max(index + 1);
-    parts.resize(length, 0);
-    let is_before = behind.starts_with(['-', '~']) && behind[1..].starts_with(|c: char| c.is_alphabetic());
-    let is_there_already = is_before && parts[index + 1..].iter().all(|part| *part == 0);
+    let is_before = numbers.parse::<Version>().ok()? > latest.parse().ok()?;
+    let is_there_already = is_before && typed.iter().skip(index + 1).all(|part| *part == 0);
+    let mut parts = typed;
     if !is_there_already {
+        parts.resize(parts.len().max(index + 1), 0);
         parts[index] = parts[index].checked_add(1)?;
         parts[index + 1..].fill(0);
     }
@@ -187,6 +187,11 @@ mod tests {
             ("0.94", "0.94.1", "0.95", "1.0"),
             ("1.0.0-rc.1", "1.0.0", "1.0.0", "1.0.0"),
             ("1.1.0-rc.1", "1.1.0", "1.1.0", "2.0.0"),
+            ("1.0-rc1", "1.0", "1.0", "1.0"),
+            ("1.0rc1", "1.0", "1.0", "1.0"),
+            ("1.1b2", "1.1", "1.1", "2.0"),
+            ("7.1.0.dev3", "7.1.0", "7.1.0", "8.0.0"),
+            ("1.0a", "1.0.1", "1.1", "2.0"),
             ("1.0.0+fix", "1.0.1", "1.1.0", "2.0.0"),
             ("1.2.3.4", "1.2.4.0", "1.3.0.0", "2.0.0.0"),
         ] {

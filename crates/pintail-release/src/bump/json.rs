@@ -13,6 +13,12 @@ pub(super) fn string_at(text: &str, path: &[&str]) -> Option<Range<usize>> {
     reader.found
 }
 
+/// The version that a `package.json` says.
+pub(super) fn said(content: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(content).ok()?;
+    string_at(text, &["version"]).map(|range| text[range].to_owned())
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,

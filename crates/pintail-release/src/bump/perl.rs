@@ -2,6 +2,7 @@
 
 use super::Tree;
 use super::pattern::is_version;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Whether the project is a Perl distribution.
@@ -9,34 +10,41 @@ pub(super) fn is_distribution(tree: Tree<'_>) -> bool {
     ["dist.ini", "Makefile.PL", "Build.PL", "cpanfile"].iter().any(|name| tree.has(name))
 }
 
+/// Files that say how the distribution is made, and the word that says which version it is.
+const MADE_BY: [(&str, &str); 2] = [("Makefile.PL", "VERSION"), ("Build.PL", "dist_version")];
+
 /// The files that may say it, in order, with where they do.
-pub(super) fn places(tree: Tree<'_>) -> Vec<(String, Vec<u8>, Range<usize>)> {
+pub(super) fn places(tree: Tree<'_>) -> Vec<(String, Vec<u8>, Vec<Range<usize>>)> {
     let mut places = Vec::new();
-    if let Ok(content) = tree.read("dist.ini")
-        && let Some(range) = of_dist(&plain(&content))
-        && tree.has("dist.ini")
-    {
-        places.push(("dist.ini".to_owned(), content, range));
+    let mut add = |path: &str, find: &dyn Fn(&str) -> Vec<Range<usize>>| {
+        let Some(content) = tree.has(path).then(|| tree.read(path).ok()).flatten() else { return };
+        let text = plain(&content);
+        let found = find(&text);
+        let versions: BTreeSet<&str> = found.iter().filter_map(|range| text.get(range.clone())).collect();
+        // Of several that differ, nobody can tell which is meant.
+        if versions.len() == 1 {
+            places.push((path.to_owned(), content, found));
+        }
+    };
+    add("dist.ini", &|text| of_dist(text).into_iter().collect());
+    for (path, key) in MADE_BY {
+        add(path, &|text| of_maker(text, key));
     }
-    let Some(module) = main_module(tree).filter(|path| tree.has(path)) else { return places };
-    if let Ok(content) = tree.read(&module)
-        && let [range] = &of_module(&plain(&content))[..]
-    {
-        let range = range.clone();
-        places.push((module, content, range));
+    if let Some(module) = main_module(tree) {
+        add(&module, &of_module);
     }
     places
 }
 
-/// Whether a module says a version, in whatever way.
-pub(super) fn says_version(content: &[u8]) -> bool {
+/// The lines of a module, or of what makes the distribution, that say a version, in whatever way.
+pub(super) fn said(path: &str, content: &[u8]) -> Vec<String> {
     let text = plain(content);
-    let of_package = |line: &str| {
-        let mut words = line.split_whitespace();
-        let third = (words.next() == Some("package")).then(|| words.nth(1)).flatten();
-        third.is_some_and(|word| word.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit()))
+    let key = MADE_BY.iter().find(|(maker, _)| *maker == path).map(|(_, key)| key);
+    let says = |line: &&str| match key {
+        Some(key) => !made(line, key).is_empty(),
+        None => of_package(line).is_some() || variables(line).any(|behind| is_assigned(&line[behind..])),
     };
-    text.lines().any(of_package) || !of_module(&text).is_empty()
+    code(&text).map(|(_, line)| line).filter(says).map(str::to_owned).collect()
 }
 
 /// The same bytes, as a text: every one that is no ASCII is a `?`, so that places stay where they are.
@@ -94,34 +102,130 @@ fn of_dist(text: &str) -> Option<Range<usize>> {
     None
 }
 
-/// Every assignment of a number to `$VERSION`, in code.
-fn of_module(text: &str) -> Vec<Range<usize>> {
-    let (mut found, mut at, mut in_pod) = (Vec::new(), 0, false);
-    for line in text.split_inclusive('\n') {
-        if line.starts_with("__END__") || line.starts_with("__DATA__") {
-            break;
-        }
+/// The lines that are code, without their comments, and where they begin.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let (mut at, mut in_pod) = (0, false);
+    let lines = text.split_inclusive('\n').map(move |line| {
+        at += line.len();
+        (at - line.len(), line)
+    });
+    let is_code = |(_, line): &(usize, &str)| !line.starts_with("__END__") && !line.starts_with("__DATA__");
+    lines.take_while(is_code).filter_map(move |(at, line)| {
         if line.starts_with('=') && line[1..].starts_with(|c: char| c.is_ascii_alphabetic()) {
             in_pod = !line.starts_with("=cut");
-        } else if !in_pod && !line.trim_start().starts_with('#') {
-            found.extend(assigned(line).map(|range| at + range.start..at + range.end));
+            return None;
         }
-        at += line.len();
-    }
-    found
+        let is_comment = in_pod || line.trim_start().starts_with('#');
+        let end = [" #", "\t#", ";#"].iter().filter_map(|begin| line.find(begin)).min();
+        (!is_comment).then(|| (at, &line[..end.map_or(line.len(), |end| end + 1)]))
+    })
 }
 
-/// Where the number is that a line assigns to `$VERSION`.
-fn assigned(line: &str) -> Option<Range<usize>> {
-    let variable = line.find("VERSION").filter(|at| line[..*at].ends_with(['$', ':']))?;
-    let value = line[variable + "VERSION".len()..].trim_start().strip_prefix('=')?;
-    let value = value.trim_start();
-    let quote = value.chars().next().filter(|first| "'\"".contains(*first));
-    let start = line.len() - value.len() + usize::from(quote.is_some());
+/// Every number that a module gives to `$VERSION`, or to its package.
+fn of_module(text: &str) -> Vec<Range<usize>> {
+    let assigned = |line: &str| {
+        let value = |behind: usize| value(line, behind + operator(&line[behind..])?);
+        let mut found: Vec<Range<usize>> = variables(line).filter_map(value).collect();
+        found.extend(of_package(line));
+        found
+    };
+    code(text).flat_map(|(at, line)| moved(assigned(line), at)).collect()
+}
+
+/// Every number behind `key =>`.
+fn of_maker(text: &str, key: &str) -> Vec<Range<usize>> {
+    code(text).flat_map(|(at, line)| moved(made(line, key), at)).collect()
+}
+
+fn moved(ranges: Vec<Range<usize>>, by: usize) -> impl Iterator<Item = Range<usize>> {
+    ranges.into_iter().map(move |range| by + range.start..by + range.end)
+}
+
+fn made(line: &str, key: &str) -> Vec<Range<usize>> {
+    let found = line.match_indices(key).filter_map(|(at, _)| {
+        let rest = line[at + key.len()..].trim_start_matches(['\'', '"']).trim_start().strip_prefix("=>")?;
+        let is_key = !line[..at].ends_with(|c: char| is_word(c) || c == '$');
+        is_key.then(|| value(line, line.len() - rest.len()))?
+    });
+    // Module::Install has a word for it.
+    let installed = line.strip_prefix("version").filter(|rest| rest.starts_with([' ', '\t']));
+    found.chain(installed.and_then(|rest| value(line, line.len() - rest.len()))).collect()
+}
+
+/// The number in `package NAME NUMBER`.
+fn of_package(line: &str) -> Option<Range<usize>> {
+    let rest = line.trim_start().strip_prefix("package")?.trim_start();
+    let (_, rest) = rest.split_once([' ', '\t'])?;
+    value(line, line.len() - rest.len())
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Where each `$VERSION` of a line ends, that of another package too.
+fn variables(line: &str) -> impl Iterator<Item = usize> {
+    line.match_indices("VERSION").filter_map(|(at, word)| {
+        let package = line[..at].trim_end_matches(|c: char| is_word(c) || c == ':');
+        let is_name = line[package.len()..at].is_empty() || line[..at].ends_with("::");
+        let end = at + word.len();
+        (is_name && package.ends_with(['$', '*']) && !line[end..].starts_with(is_word)).then_some(end)
+    })
+}
+
+/// How long the assignment is that a text begins with: `=`, `||=` or `//=`, also behind the `)` of a list.
+fn operator(text: &str) -> Option<usize> {
+    let rest = text.trim_start();
+    let rest = rest.strip_prefix(')').unwrap_or(rest).trim_start();
+    let rest = ["=", "||=", "//="].iter().find_map(|sign| rest.strip_prefix(sign))?;
+    (!rest.starts_with(['=', '~', '>'])).then(|| text.len() - rest.len())
+}
+
+/// Whether what stands behind a variable gives it a version, readable or not: but for that of another variable.
+fn is_assigned(behind: &str) -> bool {
+    let Some((list, value)) = behind.split_once('=') else { return false };
+    let is_list = list.chars().all(|c| is_word(c) || c.is_whitespace() || "$@%,():|/".contains(c));
+    let value = value.trim();
+    let is_version = value.is_empty() || value.contains(|c: char| c.is_ascii_digit());
+    is_list && is_version && !value.starts_with(['=', '~', '>', '$'])
+}
+
+/// What may stand around a version that is given to a variable.
+const AROUND: [&str; 9] = [
+    "(",
+    "\\",
+    "eval",
+    "qv",
+    "version::qv",
+    "version->declare",
+    "version->parse",
+    "version->new",
+    "version->qv",
+];
+
+/// Where the number is that stands in `line` from `at`, in quotes or not.
+fn value(line: &str, at: usize) -> Option<Range<usize>> {
+    let mut rest = line[at..].trim_start();
+    while let Some(inner) = AROUND.iter().find_map(|word| {
+        let inner = rest.strip_prefix(word)?;
+        (!inner.starts_with(is_word)).then(|| inner.trim_start())
+    }) {
+        rest = inner;
+    }
+    let word = ["qw", "qq", "q"].iter().find(|word| {
+        rest.strip_prefix(**word)
+            .is_some_and(|behind| behind.trim_start().starts_with(|c: char| "{([<|/!".contains(c)))
+    });
+    rest = rest[word.map_or(0, |word| word.len())..].trim_start();
+    let quote = rest.chars().next().filter(|first| word.is_some() || "'\"".contains(*first));
+    let close = quote
+        .map(|quote| "{}()[]<>".split_once(quote).and_then(|(_, rest)| rest.chars().next()).unwrap_or(quote));
+    let rest = rest[usize::from(quote.is_some())..].trim_start();
     // A `v` in front is the form of the number, not a part of it.
-    let start = start + usize::from(line[start..].starts_with('v'));
-    let length = number(&line[start..])?;
-    let is_whole = quote.is_none_or(|quote| line[start + length..].starts_with(quote));
+    let rest = rest.strip_prefix('v').unwrap_or(rest);
+    let start = line.len() - rest.len();
+    let length = number(rest)?;
+    let is_whole = close.is_none_or(|close| rest[length..].trim_start().starts_with(close));
     is_whole.then_some(start..start + length)
 }
 
@@ -142,7 +246,22 @@ mod tests {
             ("$My::App::VERSION = '0.4';", Some("0.4")),
             ("our $VERSION=0.940;", Some("0.940")),
             ("our $VERSION = \"v1.2.3\";", Some("1.2.3")),
-            ("our $VERSION = qv('1.2');", None),
+            ("our $VERSION = qv('1.2.0');", Some("1.2.0")),
+            ("our $VERSION = version->declare( \"v0.1.0\" );", Some("0.1.0")),
+            ("our ($VERSION) = \"0.2\";", Some("0.2")),
+            ("our $VERSION = q{0.001};", Some("0.001")),
+            ("our $VERSION //= '0.3';", Some("0.3")),
+            ("use vars qw($VERSION); $VERSION = \"0.4\"; # $VERSION = 5", Some("0.4")),
+            ("our $VERSION = eval '0.5'; $VERSION = eval $VERSION;", Some("0.5")),
+            ("*VERSION = \\'0.6';", Some("0.6")),
+            ("package My::App 0.007;", Some("0.007")),
+            ("package My::App v0.8.0 {", Some("0.8.0")),
+            ("package My::App;", None),
+            ("our $VERSION = $Other::VERSION;", None),
+            ("our $VERSION = (qw$Revision: 1.2 $)[1];", None),
+            ("$MY_VERSION = '1';", None),
+            ("our $VERSION_OF = '1';", None),
+            ("if ($VERSION =~ 3) {}", None),
             ("# our $VERSION = '0.1';", None),
             ("die if $VERSION == 3;", None),
             ("our $VERSION = '0.9", None),
@@ -154,6 +273,33 @@ mod tests {
         let text = "package A;\n=head1 X\n\nour $VERSION = '1';\n\n=cut\n\nour $VERSION = '2';\n__END__\n$VERSION = 3;\n";
         let found: Vec<&str> = of_module(text).into_iter().map(|range| &text[range]).collect();
         assert_eq!(found, ["2"]);
+    }
+
+    #[test]
+    fn what_says_a_version_in_any_way() {
+        for (line, says) in [
+            ("our $VERSION = (qw$Revision: 1.2 $)[1];", true),
+            ("our ($VERSION, @ISA) = ('0.1', 'Exporter');", true),
+            ("our $VERSION =", true),
+            ("our $VERSION = $Other::VERSION2;", false),
+            ("$VERSION = eval $VERSION;", false),
+            ("our $VERSION = Other->VERSION;", false),
+            ("print \"$VERSION\"; $x = 1;", false),
+            ("die if $VERSION == 3 or $VERSION >= 2;", false),
+        ] {
+            assert_eq!(!said("lib/A.pm", line.as_bytes()).is_empty(), says, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_version_of_what_makes_it() {
+        let text = "WriteMakefile(\n  MIN_PERL_VERSION => '5.010',\n  # VERSION => '0',\n  'VERSION'  => \"0.12\",\n);\n";
+        let found: Vec<&str> = of_maker(text, "VERSION").into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, ["0.12"]);
+        let text = "name    'My-App';\nversion '0.3'; # now\nversion_from 'lib/1.pm';\n";
+        let found: Vec<&str> = of_maker(text, "VERSION").into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, ["0.3"]);
+        assert!(of_maker("VERSION => $version, VERSION_FROM => 'lib/1.pm'", "VERSION").is_empty());
     }
 
     #[test]

@@ -41,6 +41,9 @@ fn told(config: &str, files: &[(&str, &str)]) -> String {
                     text.push_str(&format!("{}: {} => {}\n", edit.path, old.trim(), new.trim()));
                 }
             }
+            for path in left_behind(tree, &places) {
+                text.push_str(&format!("{path}: stays as it is\n"));
+            }
             text
         }
     }
@@ -68,6 +71,34 @@ fn the_usual_places() {
             ],
         ),
         (
+            "a workspace whose members ask for each other",
+            "",
+            &[
+                (
+                    "Cargo.toml",
+                    "[workspace.package]\nversion = \"1.4.0\"\n[workspace.dependencies]\na = { path = \"a\",   version = '1.4.0' } # ours\nserde = \"1.4.0\"\n",
+                ),
+                (
+                    "a/Cargo.toml",
+                    "[package]\nname = \"a\"\nversion.workspace = true\n[dependencies]\nother = { path = \"../other\", version = \"1.4.0\" }\ny = { package = \"a\", version = \"1.4.0\" }\n",
+                ),
+                (
+                    "b/Cargo.toml",
+                    "[package]\nname = \"b\"\nversion.workspace = true\n[dependencies]\na = { workspace = true }\n[target.'cfg(unix)'.dev-dependencies.renamed]\npackage = \"a\"\npath = \"../a\"\nversion = \"=1.4.0\"\n[build-dependencies]\na = { path = \"../a\", version = \"^1.4\" }\n",
+                ),
+                ("other/Cargo.toml", "[package]\nname = \"other\"\nversion = \"1.4.0\"\n"),
+                ("own/Cargo.toml", "[package]\nname = \"own\"\nversion = \"0.3.0\"\n"),
+                (
+                    "tests/Cargo.toml",
+                    "[package]\nname = \"t\"\nversion = \"1.4.0\"\n[dependencies]\na = { path = \"../a\", version = \">=1.3\" }\n",
+                ),
+                (
+                    "narrow/Cargo.toml",
+                    "[package]\nname = \"narrow\"\nversion = \"0.1.0\"\n[dependencies]\na = { path = \"../a\", version = \">=1.3, <1.5\" }\n",
+                ),
+            ],
+        ),
+        (
             "npm",
             "",
             &[
@@ -79,6 +110,28 @@ fn the_usual_places() {
             ],
         ),
         ("python", "", &[("pyproject.toml", "[tool.z]\nversion = \"0\"\n[project]\nversion = \"1.4\"\n")]),
+        (
+            "python by Poetry, with a lock of uv's",
+            "",
+            &[
+                ("pyproject.toml", "[tool.poetry]\nname = \"X_y\"\nversion = \"1.4\"\n"),
+                (
+                    "uv.lock",
+                    "version = 1\n\n[[package]]\nname = \"other\"\nversion = \"1.4\"\nsource = { registry = \"https://pypi.org/simple\" }\n\n[[package]]\nname = \"x-y\"\nversion = \"1.4.0\"\nsource = { editable = \".\" }\n",
+                ),
+                ("x/__init__.py", "\"\"\"X.\"\"\"\n__version__ = \"1.4\"\n"),
+                ("y/__init__.py", "__version__ = \"0.9\"\n"),
+            ],
+        ),
+        (
+            "python that says it elsewhere",
+            "",
+            &[
+                ("pyproject.toml", "[project]\ndynamic = [\"version\"]\n"),
+                ("src/x/__init__.py", "__version__ = \"1.4\"\n"),
+                ("setup.cfg", "[metadata]\nversion = attr: x.__version__\n"),
+            ],
+        ),
         ("python without one", "", &[("pyproject.toml", "[project]\ndynamic = [\"version\"]\n")]),
         (
             "perl",
@@ -89,11 +142,38 @@ fn the_usual_places() {
             ],
         ),
         (
+            "perl by what makes it",
+            "",
+            &[
+                ("Makefile.PL", "WriteMakefile(NAME => 'My::App',\n  VERSION => '0.940');\n"),
+                ("lib/My/App.pm", "package My::App;\nour $VERSION = qv(\"0.940\");\n1;\n"),
+                ("lib/My/Other.pm", "package My::Other;\nour $VERSION = '0.940';\n1;\n"),
+                ("lib/My/Own.pm", "package My::Own;\nour $VERSION = '0.1';\n1;\n"),
+            ],
+        ),
+        (
+            "perl in a way that can't be read",
+            "",
+            &[
+                ("Makefile.PL", "WriteMakefile(VERSION_FROM => 'App.pm');\n"),
+                ("App.pm", "package App;\nour $VERSION = sprintf '%d.%03d', 0, 940;\n1;\n"),
+            ],
+        ),
+        (
             "perl by its tags",
             "",
             &[("dist.ini", "name = DDGC\n[Git::NextVersion]\n"), ("lib/DDGC.pm", "package DDGC;\n1;\n")],
         ),
         ("none", "", &[("README", "x")]),
+        (
+            "none that is known, and files that say one",
+            "",
+            &[
+                ("lib/x/version.rb", "module X\n  VERSION = \"1.4.0\"\nend\n"),
+                ("packages/a/package.json", "{\"version\": \"1.4.0\"}"),
+                ("node_modules/b/package.json", "{\"version\": \"1.4.0\"}"),
+            ],
+        ),
         ("the tag alone", "version.files = []", &[("Cargo.toml", CARGO)]),
         (
             "said",

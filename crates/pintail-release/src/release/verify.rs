@@ -93,6 +93,7 @@ pub fn verify(
     };
     let mut notes = notes(order, &number.notes(folder, &head));
     notes.extend(written::left_behind(order, places.as_ref()));
+    notes.extend_from_slice(&edits.notes);
     let steps = steps(order, &number, edits);
     let pivot = steps.iter().position(|step| *step == Step::Push).unwrap_or(steps.len());
     Ok(Plan {

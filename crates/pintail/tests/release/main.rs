@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bumped;
 mod hooks;
 mod kills;
 mod pushed;

@@ -87,8 +87,12 @@ pub(super) fn act(hands: &Hands<'_>, memo: &Memo) -> Result<(), Failure> {
         Arrived::Yes => Ok(()),
         Arrived::No | Arrived::Other => {
             hands.may_have_pushed.set(false);
-            Err(Failure::new(what(hands), error.to_string())
-                .hint("if others have pushed meanwhile: `git pull`, look, and release again"))
+            let failure = Failure::new(what(hands), error.to_string());
+            Err(match has_moved(hands, commit) {
+                true => failure.hint("if others have pushed meanwhile: `git pull`, look, and release again"),
+                // A hook or the server's policy said no, in its own words.
+                false => failure,
+            })
         }
         Arrived::Unknown(why) => {
             hands.knows.set(false);
@@ -112,6 +116,16 @@ pub(super) fn undo(hands: &Hands<'_>) -> Result<(), Failure> {
             Err(Failure::new("cannot tell whether the push has arrived", why))
         }
     }
+}
+
+/// Whether the branch there has what `commit` doesn't come after. git tells it in the operator's language, so it is asked.
+fn has_moved(hands: &Hands<'_>, commit: &str) -> bool {
+    let (folder, plan) = (hands.folder, &hands.plan);
+    let Ok(there) = remote::look(folder, &plan.remote) else { return false };
+    let is_known =
+        |tip: &String| repository::has(folder, tip) && repository::is_ancestor(folder, tip, commit);
+    there.tag(&plan.tag).is_some()
+        || there.branches.get(&plan.remote_branch).is_some_and(|tip| !is_known(tip))
 }
 
 fn ask(hands: &Hands<'_>) -> Arrived {

@@ -16,6 +16,8 @@ pub(super) struct Number {
     pub(super) version: Version,
     /// The latest that was released.
     pub(super) latest: Option<Released>,
+    /// That a tag says more than the files, which may be one that is meant as no version.
+    ahead: Option<String>,
 }
 
 /// Tells what is wrong; the version, where it can be told.
@@ -53,41 +55,84 @@ pub(super) fn check(
         },
         (_, None) => return None,
     };
-    // The depot knows one order only, that of parts.
-    let is_later = |old: &&Released| {
-        // That this very one was, its tag says.
-        version == old.version
-            || scheme.compare(&version, &old.version) == Ordering::Greater && version > old.version
-    };
-    if let Some(latest) =
-        released.iter().filter(|old| !is_later(old)).max_by(|a, b| a.version.cmp(&b.version))
-    {
+    let line = Line { scheme, released, said: places.version.as_ref() };
+    let refused = || format!("will not release `{}` {version}", order.config.name);
+    if let Some(Released { version: old, tag, .. }) = line.later(&version) {
         let why = match scheme {
-            Scheme::Decimal => {
-                format!(
-                    "{} was released already, and {version} is not later, as a number and part by part",
-                    latest.version
-                )
-            }
-            Scheme::Parts => format!("{} was released already, which is later", latest.version),
+            Scheme::Decimal => format!(
+                "{old} was released already (tag `{tag}`), and {version} is not later, as a number and part by part"
+            ),
+            Scheme::Parts => format!(
+                "{old} was released already (tag `{tag}`), which is later{}",
+                letters_behind(&version, old)
+            ),
         };
-        all.push(
-            Trouble::new(format!("will not release `{}` {version}", order.config.name), why)
-                .hint("`pintail release patch` says the next one"),
-        );
+        let hint = format!("{}; which tags are versions, `release.tag` says", line.way_on());
+        all.push(Trouble::new(refused(), why).hint(hint));
     }
-    // That the files say this very one is how it is bumped by hand.
-    let said = places.version.as_ref().filter(|said| version != **said && version < **said);
-    if let Some(said) = said {
-        all.push(
-            Trouble::new(
-                format!("will not release `{}` {version}", order.config.name),
-                format!("the project's own files say {said}, which is later"),
-            )
-            .hint("`pintail release patch` says the next one"),
-        );
+    if let Some(said) = line.said_later(&version) {
+        let why =
+            format!("the project's own files say {said}, which is later{}", letters_behind(&version, said));
+        all.push(Trouble::new(refused(), why).hint(line.way_on()));
     }
-    Some(Number { version, latest })
+    let is_later =
+        |latest: &&Released, said: &Version| scheme.compare(&latest.version, said) == Ordering::Greater;
+    let ahead = places.version.as_ref().and_then(|said| {
+        let Released { version, tag, .. } = latest.as_ref().filter(|latest| is_later(latest, said))?;
+        Some(format!("the project's own files say {said}, and the tag `{tag}` that {version} was released"))
+    });
+    Some(Number { version, latest, ahead })
+}
+
+/// All versions before, which the next one must be later than.
+struct Line<'a> {
+    scheme: Scheme,
+    released: &'a [Released],
+    /// What the files say.
+    said: Option<&'a Version>,
+}
+
+impl Line<'_> {
+    /// The latest that was released, of those that `version` is not later than.
+    fn later(&self, version: &Version) -> Option<&Released> {
+        // The depot knows one order only, that of parts. That this very one was released, its tag says.
+        let is_before = |old: &&Released| {
+            *version == old.version
+                || self.scheme.compare(version, &old.version) == Ordering::Greater && *version > old.version
+        };
+        self.released.iter().filter(|old| !is_before(old)).max_by(|a, b| a.version.cmp(&b.version))
+    }
+
+    /// What the files say, if that is later. That they say this very one is how it is bumped by hand.
+    fn said_later(&self, version: &Version) -> Option<&Version> {
+        self.said.filter(|said| version < *said)
+    }
+
+    /// What to ask for instead: the smallest step that isn't refused for the same reason.
+    fn way_on(&self) -> String {
+        let known = self.released.iter().map(|released| &released.version).chain(self.said);
+        let latest = self.scheme.latest(known);
+        let step = |(word, wanted)| {
+            let next = self.scheme.next(latest.as_ref()?, &wanted).ok()?;
+            (self.later(&next).is_none() && self.said_later(&next).is_none()).then_some((word, next))
+        };
+        let steps = [("patch", Wanted::Patch), ("minor", Wanted::Minor), ("major", Wanted::Major)];
+        match steps.into_iter().find_map(step) {
+            Some((word, next)) => format!("`pintail release {word}` is the next one, {next}"),
+            None => "say one that is later: `pintail release VERSION`".to_owned(),
+        }
+    }
+}
+
+/// Why `old` is later than `version`, if it is so by letters alone.
+fn letters_behind(version: &Version, old: &Version) -> String {
+    let behind = old.as_str().strip_prefix(version.as_str()).map(|behind| behind.trim_start_matches('.'));
+    match behind.filter(|behind| behind.starts_with(|c: char| c.is_ascii_alphabetic())) {
+        Some(behind) => {
+            format!("; what comes before a release has a `-` before its letters: `{version}-{behind}`")
+        }
+        None => String::new(),
+    }
 }
 
 impl Number {
@@ -98,19 +143,20 @@ impl Number {
         repository::subjects(folder, since, head, COMMITS_MAX).unwrap_or_default()
     }
 
-    /// What of the latest release would be missing.
+    /// What is odd about the latest release, and what of it would be missing.
     pub(super) fn notes(&self, folder: &Path, head: &str) -> Vec<String> {
         let Some(latest) = &self.latest else { return Vec::new() };
         let version = &latest.version;
-        if !repository::has(folder, &latest.commit) {
-            return vec![format!(
+        let missing = match repository::has(folder, &latest.commit) {
+            false => Some(format!(
                 "the commit of {version} was not fetched, so what is new since then can't be told"
-            )];
-        }
-        match repository::lacking(folder, &latest.commit, head) {
-            Ok(0) | Err(_) => Vec::new(),
-            Ok(1) => vec![format!("1 commit that {version} has is not in this release")],
-            Ok(count) => vec![format!("{count} commits that {version} has are not in this release")],
-        }
+            )),
+            true => match repository::lacking(folder, &latest.commit, head) {
+                Ok(0) | Err(_) => None,
+                Ok(1) => Some(format!("1 commit that {version} has is not in this release")),
+                Ok(count) => Some(format!("{count} commits that {version} has are not in this release")),
+            },
+        };
+        self.ahead.iter().cloned().chain(missing).collect()
     }
 }

@@ -5,6 +5,7 @@ use super::Order;
 use crate::git::remote::{self, There};
 use crate::git::repository::{self, Tagged};
 use crate::release::plan::short;
+use pintail_core::config::ReleaseRules;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
 use std::path::Path;
@@ -13,6 +14,8 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Released {
     pub(super) version: Version,
+    /// The tag that says so.
+    pub(super) tag: String,
     /// Its commit.
     pub(super) commit: String,
 }
@@ -43,14 +46,19 @@ pub(super) fn check(
     let name = said.unwrap_or_else(|| "origin".to_owned());
     let remotes = repository::remotes(folder).unwrap_or_default();
     if !remotes.contains(&name) {
+        // git's own word for "this very repository", to which nothing can be pushed, and which no remote can be called.
+        let is_here = name == ".";
         let why = match &remotes[..] {
+            _ if is_here => "the branch goes with one of this repository itself".to_owned(),
             [] => "this repository has no remote".to_owned(),
             some => format!("there is no remote `{name}`; there is `{}`", some.join("`, `")),
         };
-        all.push(
-            Trouble::new("cannot push a release", why)
-                .hint(format!("`git remote add {name} URL`, or name another as `release.remote`")),
-        );
+        let hint = match &remotes[..] {
+            [_, ..] if is_here => format!("name `{}` as `release.remote`", remotes.join("` or `")),
+            _ if is_here => "`git remote add origin URL`, and name it as `release.remote`".to_owned(),
+            _ => format!("`git remote add {name} URL`, or name another as `release.remote`"),
+        };
+        all.push(Trouble::new("cannot push a release", why).hint(hint));
         return None;
     }
     let places = remote::pushed_to(folder, &name).unwrap_or_default();
@@ -98,19 +106,36 @@ fn released(order: &Order<'_>, there: &There, all: &mut Vec<Trouble>) -> Vec<Rel
         all.push(Trouble::new("cannot tell which versions were released", error));
         Vec::new()
     });
-    let of = |tagged: &Tagged| {
-        let version = order.config.release.tag.version(&tagged.name)?;
-        // A tag that is no version, such as `nightly`, where the template is the version alone.
-        let version = Some(version)
-            .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))?
-            .parse()
-            .ok()?;
-        Some(Released { version, commit: tagged.commit.clone() })
-    };
-    let mut released: Vec<Released> = there.tags.iter().chain(&here).filter_map(of).collect();
+    let tags = || there.tags.iter().chain(&here);
+    let template = &order.config.release.tag;
+    let mut released: Vec<Released> =
+        tags().filter_map(|tagged| version_in(tagged, template.version(&tagged.name))).collect();
+    if released.is_empty() && *template == ReleaseRules::default().tag {
+        // Where nobody said what tags look like and none looks as they do then, they may look as most people's do. A
+        // release would start anew beside them. What else is in the way is told by these.
+        released = tags().filter_map(|tagged| version_in(tagged, tagged.name.strip_prefix('v'))).collect();
+        all.extend(
+            released.iter().max_by_key(|released| &released.version).map(|latest| other_form(order, latest)),
+        );
+    }
     released.sort_by(|a, b| a.version.cmp(&b.version));
     released.dedup();
     released
+}
+
+/// What a tag says that has this `version` in it. One that is no version, such as `nightly`, is another kind of tag.
+fn version_in(tagged: &Tagged, version: Option<&str>) -> Option<Released> {
+    let version =
+        version.filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))?.parse().ok()?;
+    Some(Released { version, tag: tagged.name.clone(), commit: tagged.commit.clone() })
+}
+
+fn other_form(order: &Order<'_>, latest: &Released) -> Trouble {
+    let Released { version, tag, .. } = latest;
+    let why = format!("no tag is a version alone, and `{tag}` is there, which `release.tag` says nothing of");
+    Trouble::new(format!("cannot tell which versions of `{}` were released", order.config.name), why).hint(
+        format!("set `release.tag = \"v{{version}}\"`; to go on without the `v`: `git tag {version} {tag}`"),
+    )
 }
 
 /// The branch is the one that releases come from.
@@ -175,6 +200,7 @@ impl Remote {
         else {
             return;
         };
+        all.extend(self.beside(folder, tag));
         let is_here = here.is_some();
         let place = match (is_here, self.there.tag(tag).is_some()) {
             (false, false) => return,
@@ -191,5 +217,22 @@ impl Remote {
             Trouble::new(format!("cannot make the tag `{tag}`"), format!("it is there already, {place}"))
                 .hint(hint),
         );
+    }
+    /// git keeps tags as files in folders, so there is no `rel/1` beside a `rel`.
+    fn beside(&self, folder: &Path, tag: &str) -> Option<Trouble> {
+        let is_within =
+            |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        let here = repository::tags(folder).unwrap_or_default();
+        let in_the_way = |tagged: &&Tagged| is_within(&tagged.name, tag) || is_within(tag, &tagged.name);
+        let here = here.iter().find(in_the_way).map(|tagged| (&tagged.name, "here".to_owned()));
+        let there = || self.there.tags.iter().find(in_the_way);
+        let (other, place) =
+            here.or_else(|| there().map(|tagged| (&tagged.name, format!("at `{}`", self.name))))?;
+        let why =
+            format!("there is a tag `{other}` {place}, and git has no tag beside another that is its folder");
+        Some(
+            Trouble::new(format!("cannot make the tag `{tag}`"), why)
+                .hint("set another form as `release.tag`, or give that tag another name"),
+        )
     }
 }

@@ -5,7 +5,7 @@ use super::Order;
 use super::number::Number;
 use crate::bump::{self, Places, Tree};
 use crate::changelog::{self, Section};
-use crate::edit::{Change, Edit};
+use crate::edit::Edit;
 use crate::git::repository;
 use pintail_core::wire::Trouble;
 use pintail_os::files;
@@ -16,6 +16,8 @@ use std::fs;
 pub(super) struct Edits {
     pub(super) bump: Vec<Edit>,
     pub(super) changelog: Option<Edit>,
+    /// What to know of them.
+    pub(super) notes: Vec<String>,
 }
 
 /// Tells what is wrong; where the version stands.
@@ -39,8 +41,9 @@ pub(super) fn edits(
     all: &mut Vec<Trouble>,
 ) -> Edits {
     let bump = places.edits(&number.version);
-    let changelog = log_edit(order, &bump, number, commits, all);
-    let edits = Edits { bump, changelog };
+    let mut notes = Vec::new();
+    let changelog = log_edit(order, &bump, number, commits, (&mut notes, all));
+    let edits = Edits { bump, changelog, notes };
     for edit in edits.bump.iter().chain(&edits.changelog) {
         check_writable(order, edit, all);
     }
@@ -66,29 +69,42 @@ fn log_edit(
     bump: &[Edit],
     number: &Number,
     commits: &[String],
-    all: &mut Vec<Trouble>,
+    (notes, all): (&mut Vec<String>, &mut Vec<Trouble>),
 ) -> Option<Edit> {
     let tracked = tracked(order, all)?;
     let tree = Tree { folder: order.folder, tracked: &tracked };
     let path = changelog::NAMES.into_iter().find(|name| tree.has(name))?;
-    let read = tree.read(path);
-    let content =
-        read.map_err(|error| all.push(Trouble::new(format!("cannot read `{path}`"), error))).ok()?;
+    let content = match tree.read(path) {
+        Ok(content) => content,
+        Err(error) => {
+            let trouble = Trouble::new(format!("cannot read `{path}`"), error);
+            let is_link = order.folder.join(path).is_symlink();
+            all.push(match is_link {
+                true => trouble.hint("put the file itself there, or take the link out of git: a release changes no file through one"),
+                false => trouble,
+            });
+            return None;
+        }
+    };
     // The version may be written in it too, and is by then.
     let bumped = bump.iter().find(|edit| edit.path == path).and_then(|edit| edit.made(&content));
     let content = bumped.unwrap_or(content);
     let section = Section { version: number.version.as_str(), day: order.day, subjects: commits };
     let is_markdown = path.ends_with(".md");
-    let change = match std::str::from_utf8(&content) {
-        Ok(text) => changelog::change(text, &section, is_markdown)?,
-        // In an encoding that nobody said only ASCII is sure to be what it looks like.
-        Err(_) => {
-            let ascii = |c: char| if c.is_ascii() { c } else { '?' };
-            let text: String = content.iter().map(|byte| ascii(char::from(*byte))).collect();
-            let change = changelog::change(&text, &section, is_markdown)?;
-            Change { new: change.new.chars().map(ascii).collect(), ..change }
-        }
+    // In an encoding that nobody said only ASCII is sure to be what it looks like.
+    let ascii = |c: char| if c.is_ascii() { c } else { '?' };
+    let (text, is_utf8) = match String::from_utf8(content.clone()) {
+        Ok(text) => (text, true),
+        Err(_) => (content.iter().map(|byte| ascii(char::from(*byte))).collect(), false),
     };
+    let mut change = changelog::change(&text, &section, is_markdown)?;
+    if changelog::is_blind(&text, &change) {
+        notes
+            .push(format!("no section of a version was found in `{path}`, so the new one is put at its end"));
+    }
+    if !is_utf8 {
+        change.new = change.new.chars().map(ascii).collect();
+    }
     Edit::new(path, &content, vec![change])
 }
 
