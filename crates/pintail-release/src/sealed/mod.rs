@@ -10,15 +10,18 @@ mod python;
 mod ruby;
 mod view;
 
+use crate::used::Language;
 use crate::used::declared::node::package_json;
 use crate::used::declared::python::normal;
 use crate::used::declared::ruby::gemfile;
-use missing::{Language, Missing};
+use crate::used::sources::{is_told_by_first_line, language};
+use missing::Missing;
 use pintail_core::config::Config;
 use pintail_os::files;
 use pintail_os::program::{Program, Stream};
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +30,24 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Bytes of a `package.json` or `Gemfile` that are read.
 const PACKAGE_MAX: u64 = 4 << 20;
+
+/// Bytes of a file that tell its language.
+const FIRST_LINE_MAX: u64 = 256;
+
+/// Files that are of a language by their whole names: those that declare, and what its tools begin with.
+const SHOWN_BY: [(Language, &[&str]); 4] = [
+    (Language::Perl, &["cpanfile", "META.json", "META.yml", "Makefile.PL", "Build.PL", "dist.ini"]),
+    (Language::Python, &["requirements.txt", "pyproject.toml", "setup.cfg", "Pipfile"]),
+    (Language::Node, &["package.json"]),
+    (Language::Ruby, &["Gemfile", "Rakefile"]),
+];
+/// Programs that are of a language, as commands name them.
+const SAID_BY: [(Language, &[&str]); 4] = [
+    (Language::Perl, &["perl", "prove", "plackup", "cpanm", "carton"]),
+    (Language::Python, &["python", "pytest", "tox", "pip"]),
+    (Language::Node, &["node", "npm", "npx", "yarn", "pnpm"]),
+    (Language::Ruby, &["ruby", "rake", "bundle", "rspec", "rackup"]),
+];
 
 /// What is to be sealed off.
 #[derive(Debug)]
@@ -52,7 +73,7 @@ pub struct Sealed {
     pub told: Vec<String>,
 }
 
-/// Makes the seal for every language that is in the tree or in the command. `heard` gets what installing says; it stops
+/// Makes the seal for every language. `heard` gets what installing says; it stops
 /// once `wanted` says no.
 ///
 /// # Errors
@@ -66,10 +87,22 @@ pub fn seal(
     files::make_folder(&home, 0o755)?;
     let mut sealed = Sealed { environment: environment(sealing.config, &home), told: Vec::new() };
     sealed.told.push(told_of_environment(sealing.config));
-    perl::seal(sealing, &mut sealed, heard, wanted)?;
-    python::seal(sealing, &mut sealed, heard, wanted)?;
-    node::seal(sealing, &mut sealed)?;
-    ruby::seal(sealing, &mut sealed)?;
+    let parts = sealing.parts();
+    // Each is sealed, since anything can start any interpreter: a script that no name tells, a line of shell. What is told
+    // is what plays a part, and only that is asked what is installed, which takes a fifth of a second in all.
+    for language in [Language::Perl, Language::Python, Language::Node, Language::Ruby] {
+        let told = sealed.told.len();
+        let plays = parts.contains(&language);
+        match language {
+            Language::Perl => perl::seal(sealing, &mut sealed, heard, wanted)?,
+            Language::Python => python::seal(sealing, plays, &mut sealed, heard, wanted)?,
+            Language::Node => node::seal(sealing, &mut sealed)?,
+            Language::Ruby => ruby::seal(sealing, plays, &mut sealed)?,
+        }
+        if !plays {
+            sealed.told.truncate(told);
+        }
+    }
     sealed.told.push("not sealed: the network, and files that are named by an absolute path".to_owned());
     Ok(sealed)
 }
@@ -125,17 +158,31 @@ fn told_of_environment(config: &Config) -> String {
 }
 
 impl Sealing<'_> {
-    /// Whether a file of the tree ends so, or the command has one of `words`.
-    fn has(&self, ends: &[&str], words: &[&str]) -> bool {
-        let own = |path: &&String| !crate::used::is_vendored(path);
+    /// The languages that play a part: by a file of the tree, or by a word of the command.
+    fn parts(&self) -> BTreeSet<Language> {
+        let own = self.paths.iter().filter(|path| !crate::used::is_vendored(path));
+        let mut parts: BTreeSet<Language> = own.filter_map(|path| self.language(path)).collect();
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let said = |word: &str| {
+        for word in self.command.split(|c| !is_word(c)) {
             // `python3`, `python3.11`: a version may follow.
             let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
-            words.contains(&name)
+            parts.extend(SAID_BY.iter().filter(|(_, words)| words.contains(&name)).map(|(one, _)| *one));
+        }
+        parts
+    }
+
+    fn language(&self, path: &str) -> Option<Language> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let by_name = SHOWN_BY.iter().find(|(_, files)| files.contains(&name)).map(|(one, _)| *one);
+        let first_line = || {
+            let mut text = Vec::new();
+            let file = File::open(self.tree.join(path)).ok()?;
+            file.take(FIRST_LINE_MAX).read_to_end(&mut text).ok()?;
+            language(path, &String::from_utf8_lossy(&text))
         };
-        self.paths.iter().filter(own).any(|path| ends.iter().any(|end| path.ends_with(end)))
-            || self.command.split(|c| !is_word(c)).any(said)
+        by_name
+            .or_else(|| language(path, ""))
+            .or_else(|| if is_told_by_first_line(path) { first_line() } else { None })
     }
 
     /// Those of `folders` that are in the tree.

@@ -37,9 +37,6 @@ pub(super) fn seal(
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    if !sealing.has(&[".pm", ".pl", ".t", ".psgi", "cpanfile", ".PL"], &["perl", "prove"]) {
-        return Ok(());
-    }
     let ask = Program::new("perl").args(["-MConfig", "-Mstrict", "-e", ASK]);
     let ask = ask.with_environment(sealed.environment.clone()).within(ANSWER_WITHIN);
     // Without a Perl there is none to be kept from anything.

@@ -20,21 +20,30 @@ const ANSWER_MAX: usize = 16 << 20;
 
 /// Loaded first by every Python, for itself.
 const SEAL: &str = include_str!("seal.py");
+/// Says where users install.
+const ASK_SITE: &str = "import site; print(site.getusersitepackages())";
 /// Says what is installed: name, what it requires, what of it lies at the top.
 const ASK: &str = include_str!("installed.py");
 
+/// Where it `plays` no part nothing is declared, and what is installed is not asked.
 pub(super) fn seal(
     sealing: &Sealing<'_>,
+    plays: bool,
     sealed: &mut Sealed,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    if !sealing.has(&[".py", "pyproject.toml"], &["python", "pytest", "tox"]) {
-        return Ok(());
-    }
     let python = Program::new("python3").with_environment(sealed.environment.clone());
-    let Ok(answer) = python.clone().args(["-c", ASK]).within(ANSWER_WITHIN).output(ANSWER_MAX) else {
-        return Ok(());
+    let base = sealing.room.join("python/user");
+    let mut asked = sealed.environment.clone();
+    asked.insert("PYTHONUSERBASE".to_owned(), base.display().to_string());
+    let site = python.clone().args(["-c", ASK_SITE]).with_environment(asked);
+    // Without a Python there is none to be kept from anything.
+    let Ok(site) = site.within(ANSWER_WITHIN).output(ANSWER_MAX) else { return Ok(()) };
+    let site = PathBuf::from(String::from_utf8_lossy(&site).trim());
+    let answer = match plays {
+        true => python.clone().args(["-c", ASK]).within(ANSWER_WITHIN).output(ANSWER_MAX).unwrap_or_default(),
+        false => Vec::new(),
     };
     let installed = read_installed(&String::from_utf8_lossy(&answer));
     let declared = declared(sealing.tree);
@@ -71,15 +80,8 @@ pub(super) fn seal(
     // Python imports either by itself: one from `PYTHONPATH`, one from where users install. A test that sets its own
     // `PYTHONPATH` so keeps the other.
     files::write_whole(&seals.join("sitecustomize.py"), text.as_bytes(), 0o644)?;
-    let base = own.join("user");
     sealed.environment.insert("PYTHONPATH".to_owned(), seals.display().to_string());
     sealed.environment.insert("PYTHONUSERBASE".to_owned(), base.display().to_string());
-    let site = python
-        .args(["-c", "import site; print(site.getusersitepackages())"])
-        .with_environment(sealed.environment.clone())
-        .within(ANSWER_WITHIN)
-        .output(ANSWER_MAX)?;
-    let site = PathBuf::from(String::from_utf8_lossy(&site).trim());
     if site.starts_with(&base) {
         files::make_folder(&site, 0o755)?;
         files::write_whole(&site.join("usercustomize.py"), text.as_bytes(), 0o644)?;

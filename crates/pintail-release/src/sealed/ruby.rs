@@ -28,16 +28,17 @@ Gem::Specification.each do |one|
 end
 "#;
 
-pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()> {
-    if !sealing.has(&[".rb", "Gemfile", "Rakefile"], &["ruby", "rake", "bundle", "rspec"]) {
-        return Ok(());
-    }
+/// Where it `plays` no part nothing is declared, and what is installed is not asked.
+pub(super) fn seal(sealing: &Sealing<'_>, plays: bool, sealed: &mut Sealed) -> io::Result<()> {
     let seal = sealing.room.join("seal.rb");
     files::write_whole(&seal, SEAL.as_bytes(), 0o644)?;
     let home = sealing.room.join("gems");
     files::make_folder(&home, 0o755)?;
     let ask = Program::new("ruby").args(["-e", ASK]).with_environment(sealed.environment.clone());
-    let answer = ask.within(ANSWER_WITHIN).output(ANSWER_MAX).unwrap_or_default();
+    let answer = match plays {
+        true => ask.within(ANSWER_WITHIN).output(ANSWER_MAX).unwrap_or_default(),
+        false => Vec::new(),
+    };
     let installed = read_installed(&String::from_utf8_lossy(&answer));
     let text = files::read_bounded(&sealing.tree.join("Gemfile"), ANSWER_MAX as u64).unwrap_or_default();
     let declared = gemfile(&String::from_utf8_lossy(&text));

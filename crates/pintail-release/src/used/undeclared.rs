@@ -2,7 +2,7 @@
 
 use super::declared::{Need, Phase, node, perl, python};
 use super::machine::{self, Comes};
-use super::sources::{is_for_browsers, is_test, language, own_names};
+use super::sources::{is_for_browsers, is_test, is_told_by_first_line, language, own_names};
 use super::{Language, Scanned, is_vendored};
 use pintail_os::files;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +89,8 @@ pub fn undeclared(folder: &Path, paths: &[String]) -> Vec<Report> {
     for path in paths.iter().filter(|path| !is_vendored(path)) {
         let name = path.rsplit('/').next().unwrap_or(path);
         // What has an extension that no source has isn't read; installers have needs of their own.
-        if matches!(name, "Makefile.PL" | "Build.PL") || (name.contains('.') && language(path, "").is_none())
+        if matches!(name, "Makefile.PL" | "Build.PL")
+            || (language(path, "").is_none() && !is_told_by_first_line(path))
         {
             continue;
         }
@@ -110,6 +111,10 @@ pub fn undeclared(folder: &Path, paths: &[String]) -> Vec<Report> {
             let is_package = |path: &String| path == "package.json" || path.ends_with("/package.json");
             paths.iter().any(is_package).then(|| node_report(uses, &declared(language)))
         }
+        Language::Ruby => Some(untold(
+            language,
+            "its sources are not looked through; what they load and `Gemfile` lacks shows where `build.test` runs",
+        )),
     });
     reports.collect()
 }
@@ -132,6 +137,7 @@ fn declared(language: Language, paths: &[String], read: &dyn Fn(&str) -> Option<
             },
             Language::Node => (path == "package.json" || path.ends_with("/package.json"))
                 .then(|| node::package_json(&read(path).unwrap_or_default())),
+            Language::Ruby => None,
         };
         needs.extend(found.unwrap_or_default());
     }
@@ -182,6 +188,7 @@ impl Uses {
             Language::Perl => super::perl::scan(text),
             Language::Python => super::python::scan(text),
             Language::Node => super::node::scan(text),
+            Language::Ruby => Scanned::default(),
         };
         self.own.extend(own);
         self.own.extend(own_names(language, path));

@@ -56,6 +56,7 @@ fn hint(language: Language, module: &str) -> String {
         Language::Python => {
             format!("the distribution that brings `{module}`, in `requirements.txt` or `pyproject.toml`")
         }
+        Language::Ruby => format!("the gem that brings `{module}`, in `Gemfile`"),
         Language::Node => format!("`npm install --save {module}` puts it into `package.json`"),
     }
 }
