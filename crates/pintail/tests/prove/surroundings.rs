@@ -129,6 +129,15 @@ fn a_daemon_that_a_test_starts_ends_with_it() {
 }
 
 #[test]
+fn what_is_told_behind_a_test_begins_a_line() {
+    let stage = project("test = \"printf done\"", &[]);
+    assert_eq!(build(&stage, "1.0").expect(0).err, "done\n");
+    let failing = project("test = \"printf done; exit 1\"", &[]);
+    let failed = build(&failing, "1.0");
+    assert!(failed.expect(1).err.starts_with("done\nerror: cannot prove"), "{}", failed.all());
+}
+
+#[test]
 fn a_test_that_writes_into_the_projects_work_tree_proves_nothing() {
     let stage = Stage::with(|root| apps::config(root, "", ""));
     let test = format!("echo x > {}/made", stage.project.display());
