@@ -31,6 +31,9 @@ const ASK: &str = r#"
     print $own{$_} ? "own" : "machine", "\t$_\n" for grep { !ref && m{^/} } @INC;
 "#;
 
+/// Loaded first by every Perl. What `-M` names is loaded before `PERL5OPT` is read, and so looked at afterwards.
+const SEAL: &str = include_str!("seal.pm");
+
 pub(super) fn seal(
     sealing: &Sealing<'_>,
     sealed: &mut Sealed,
@@ -154,8 +157,7 @@ fn admitted(machine: &[PathBuf], declared: &BTreeSet<String>) -> Admitted {
     admitted
 }
 
-/// The module that every Perl loads first: it takes the machine's folders out and puts what is let in in their place. It
-/// loads nothing itself.
+/// The module that every Perl loads first: it takes the machine's folders out and puts what is let in in their place.
 fn module(own: &Path, shown: &[(PathBuf, Option<PathBuf>)]) -> String {
     let quoted =
         |path: &Path| format!("'{}'", path.display().to_string().replace('\\', "\\\\").replace('\'', "\\'"));
@@ -165,12 +167,7 @@ fn module(own: &Path, shown: &[(PathBuf, Option<PathBuf>)]) -> String {
             format!("    {} => [{}],\n", quoted(folder), view.as_deref().map(quoted).unwrap_or_default())
         })
         .collect();
-    format!(
-        "package PintailSeal;\nmy %instead = (\n    {} => [],\n{});\n\
-         @INC = map {{ !ref && $instead{{$_}} ? @{{ $instead{{$_}} }} : $_ }} @INC;\n1;\n",
-        quoted(own),
-        pairs.concat()
-    )
+    SEAL.replace("INSTEAD", &format!("    {} => [],\n{}", quoted(own), pairs.concat()))
 }
 
 /// Installs what `cpanfile` declares from the bundled CPAN; gives the folder of its modules.

@@ -147,6 +147,7 @@ fn a_language_that_only_a_first_line_or_the_shell_tells_is_sealed() {
         ("bin/app", "#!/usr/bin/python3\nimport six\n", "six", "python: "),
         ("config.ru", "#!/usr/bin/ruby\nrequire 'trinket'\n", "trinket", "ruby: "),
         ("check", "#!/bin/sh\nperl -MMoose -e 1\n", "Moose", ""),
+        ("check", "#!/bin/sh\nperl -e 'use Moose'\n", "Moose", ""),
     ] {
         let stage = project(&format!("test = \"./{file}\""), &[(file, text)]);
         let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
