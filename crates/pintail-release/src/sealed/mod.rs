@@ -10,10 +10,9 @@ mod python;
 mod ruby;
 mod view;
 
+use crate::declared::python::normal;
+use crate::declared::{self, Need};
 use crate::used::Language;
-use crate::used::declared::node::package_json;
-use crate::used::declared::python::normal;
-use crate::used::declared::ruby::gemfile;
 use crate::used::sources::{is_told_by_first_line, language};
 use missing::Missing;
 use pintail_core::config::Config;
@@ -28,19 +27,12 @@ use std::time::Duration;
 /// Where programs are found.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Bytes of a `package.json` or `Gemfile` that are read.
-const PACKAGE_MAX: u64 = 4 << 20;
+/// Bytes of a file that declares that are read.
+const DECLARING_MAX: u64 = 4 << 20;
 
 /// Bytes of a file that tell its language.
 const FIRST_LINE_MAX: u64 = 256;
 
-/// Files that are of a language by their whole names: those that declare, and what its tools begin with.
-const SHOWN_BY: [(Language, &[&str]); 4] = [
-    (Language::Perl, &["cpanfile", "META.json", "META.yml", "Makefile.PL", "Build.PL", "dist.ini"]),
-    (Language::Python, &["requirements.txt", "pyproject.toml", "setup.cfg", "Pipfile"]),
-    (Language::Node, &["package.json"]),
-    (Language::Ruby, &["Gemfile", "Rakefile"]),
-];
 /// Programs that are of a language, as commands name them.
 const SAID_BY: [(Language, &[&str]); 4] = [
     (Language::Perl, &["perl", "prove", "plackup", "cpanm", "carton"]),
@@ -128,18 +120,21 @@ pub fn declares(tree: &Path, missing: &Missing) -> bool {
     match missing.language {
         Language::Perl => perl::declared(tree).contains(&missing.module),
         Language::Python => python::declared(tree).contains(&normal(&missing.module)),
-        Language::Node => {
-            let text = files::read_bounded(&tree.join("package.json"), PACKAGE_MAX).unwrap_or_default();
-            package_json(&String::from_utf8_lossy(&text)).iter().any(|need| need.name == missing.module)
-        }
+        Language::Node => of_file(tree, "package.json").iter().any(|need| need.name == missing.module),
         Language::Ruby => {
-            let text = files::read_bounded(&tree.join("Gemfile"), PACKAGE_MAX).unwrap_or_default();
-            let gems = gemfile(&String::from_utf8_lossy(&text));
             // `net/ssh` is of `net-ssh`, `i18n/core_ext` of `i18n`.
             let first = missing.module.split('/').next().unwrap_or_default();
-            gems.contains(first) || gems.contains(&missing.module.replace('/', "-"))
+            let whole = missing.module.replace('/', "-");
+            of_file(tree, "Gemfile").iter().any(|need| need.name == first || need.name == whole)
         }
     }
+}
+
+/// What the file called `name` at the top of `tree` declares.
+fn of_file(tree: &Path, name: &str) -> Vec<Need> {
+    let Some(read) = declared::reading(name) else { return Vec::new() };
+    let text = files::read_bounded(&tree.join(name), DECLARING_MAX).unwrap_or_default();
+    read(&String::from_utf8_lossy(&text))
 }
 
 /// The names of `build.env` that are not set here.
@@ -173,7 +168,13 @@ impl Sealing<'_> {
 
     fn language(&self, path: &str) -> Option<Language> {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let by_name = SHOWN_BY.iter().find(|(_, files)| files.contains(&name)).map(|(one, _)| *one);
+        let by_name = match name {
+            name if declared::perl::reading(name).is_some() => Some(Language::Perl),
+            name if declared::python::reading(name).is_some() => Some(Language::Python),
+            name if declared::node::reading(name).is_some() => Some(Language::Node),
+            name if declared::ruby::reading(name).is_some() || name == "Rakefile" => Some(Language::Ruby),
+            _ => None,
+        };
         let first_line = || {
             let mut text = Vec::new();
             let file = File::open(self.tree.join(path)).ok()?;

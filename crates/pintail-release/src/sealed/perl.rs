@@ -1,10 +1,10 @@
 //! The seal for Perl: `@INC` without the folders of this machine, but with those of their modules that the project
 //! declares, and what these depend on. Knows Perl's folders, `.packlist` and Debian's packages.
 
-use super::{Sealed, Sealing, install, joined, some, view};
+use super::{Sealed, Sealing, install, joined, of_file, some, view};
+use crate::declared::{Phase, perl::FILES};
 use crate::installed::debian;
 use crate::installed::perl::{find, packlists};
-use crate::used::declared::{Need, Phase, Reading, perl::FILES};
 use crate::used::perl::scan;
 use pintail_os::files;
 use pintail_os::program::{Program, Stream};
@@ -91,12 +91,8 @@ pub(super) fn seal(
 
 /// The modules that the project declares for its run and its tests.
 pub(super) fn declared(tree: &Path) -> BTreeSet<String> {
-    let read = |(file, read): &(&str, Reading)| {
-        let text = files::read_bounded(&tree.join(file), ANSWER_MAX as u64).unwrap_or_default();
-        read(&String::from_utf8_lossy(&text))
-    };
-    let needs: Vec<Need> = FILES.iter().flat_map(read).collect();
-    needs.into_iter().filter(|need| need.phase != Phase::Make).map(|need| need.name).collect()
+    let needs = FILES.iter().flat_map(|(file, _)| of_file(tree, file));
+    needs.filter(|need| need.phase != Phase::Make).map(|need| need.name).collect()
 }
 
 /// What of the machine's modules is let in.

@@ -1,8 +1,8 @@
 //! The seal for Python: `sys.path` without the folders of this machine, but with those of their distributions that the
 //! project declares, and what these depend on. Knows how Python finds modules and reads installed metadata.
 
-use super::{Sealed, Sealing, install, joined, some};
-use crate::used::declared::{Phase, python};
+use super::{Sealed, Sealing, install, joined, of_file, some};
+use crate::declared::{Phase, python};
 use pintail_os::files;
 use pintail_os::program::{Program, Stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use std::time::Duration;
 const WHEELS: [&str; 3] = ["wheelhouse", "vendor/wheels", "wheels"];
 /// How long Python may take to say what is installed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// Bytes of an answer, of a file that declares.
+/// Bytes of an answer.
 const ANSWER_MAX: usize = 16 << 20;
 
 /// Loaded first by every Python, for itself.
@@ -99,19 +99,10 @@ pub(super) fn seal(
 
 /// The distributions that the project declares for its run and its tests.
 pub(super) fn declared(tree: &Path) -> BTreeSet<String> {
-    let text = |path: &Path| {
-        let text = files::read_bounded(path, ANSWER_MAX as u64).unwrap_or_default();
-        String::from_utf8_lossy(&text).into_owned()
-    };
-    let mut needs: Vec<_> =
-        python::FILES.iter().flat_map(|(file, read)| read(&text(&tree.join(file)))).collect();
-    for entry in std::fs::read_dir(tree).into_iter().flatten().flatten() {
-        let phase = python::requirements_phase(&entry.file_name().to_string_lossy());
-        if phase.is_some_and(|phase| phase != Phase::Make) {
-            needs.extend(python::requirements(&text(&entry.path())));
-        }
-    }
-    needs.into_iter().filter(|need| need.phase != Phase::Make).map(|need| need.name).collect()
+    let entries = std::fs::read_dir(tree).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let needs = names.filter(|name| python::reading(name).is_some()).flat_map(|name| of_file(tree, &name));
+    needs.filter(|need| need.phase != Phase::Make).map(|need| python::normal(&need.name)).collect()
 }
 
 /// One installed distribution.
@@ -126,7 +117,8 @@ fn read_installed(answer: &str) -> BTreeMap<String, Installed> {
     let line = |line: &str| {
         let mut fields = line.split('\t');
         let (name, requires, top) = (fields.next()?, fields.next()?, fields.next()?);
-        let requires = requires.split('|').filter_map(python::requirement).collect();
+        let requires = requires.split('|').filter_map(python::requirement);
+        let requires = requires.map(|(name, _)| python::normal(name)).collect();
         let top = top.split('|').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
         Some((python::normal(name), Installed { requires, top }))
     };

@@ -1,7 +1,7 @@
 //! Which modules a project's sources use, and which of them it declares nowhere. Knows how languages load modules and
 //! where projects declare them; does not know what is done about one that is missing.
 
-pub mod declared;
+pub mod alias;
 pub mod machine;
 pub mod node;
 pub mod perl;

@@ -57,7 +57,11 @@ fn hint(language: Language, module: &str) -> String {
             format!("the distribution that brings `{module}`, in `requirements.txt` or `pyproject.toml`")
         }
         Language::Ruby => format!("the gem that brings `{module}`, in `Gemfile`"),
-        Language::Node => format!("`npm install --save {module}` puts it into `package.json`"),
+        Language::Node => {
+            format!(
+                "`npm install --save {module}` puts it into `package.json`; not if a bundler's alias is meant"
+            )
+        }
     }
 }
 
