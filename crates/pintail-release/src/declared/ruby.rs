@@ -45,7 +45,7 @@ pub fn gemfile(text: &str) -> Vec<Need> {
 fn phase(line: &str, current: Phase) -> Phase {
     let words = line
         .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !["group", "groups", "do", ""].contains(word));
+        .filter(|word| !["group", "groups", "do", "optional", "true", "false", ""].contains(word));
     let groups: Vec<&str> = words.skip_while(|word| !OTHER_GROUPS.contains(word)).collect();
     match groups.iter().all(|group| OTHER_GROUPS.contains(group)) {
         true if groups.contains(&"test") => Phase::Test,

@@ -57,7 +57,7 @@ const FILES: &[(&str, &str)] = &[
         "Gemfile",
         "source 'https://rubygems.org'\ngem 'rails', '~> 7.0', '>= 7.0.4'\ngem \"pg\", require: false # db\ngem 'pry', group: :development\n\
          gem 'local', path: 'x'\ngroup :development, :test do\n  gem 'rspec'\n  platforms :mri do\n    gem 'byebug'\n  end\nend\n\
-         group :production do\n  gem 'puma'\nend\ngemspec\n",
+         group :production do\n  gem 'puma'\nend\ngroup :test, optional: true do\n  gem 'capybara' if RUBY_VERSION\nend\ngemspec\n",
     ),
     (
         "Cargo.toml",

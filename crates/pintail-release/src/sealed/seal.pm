@@ -2,10 +2,12 @@
 package PintailSeal;
 my %instead = (
 INSTEAD);
+my @kept = grep { !ref && !$instead{$_} } @INC;
 my @early;
 for my $file (grep { defined $INC{$_} && $_ ne 'PintailSeal.pm' } keys %INC) {
     for my $folder (grep { !index $INC{$file}, "$_/" } keys %instead) {
-        push @early, $file unless grep { -e "$_/$file" } @{ $instead{$folder} };
+        # One that Perl has too, in another version, is not lacking.
+        push @early, $file unless grep { -e "$_/$file" } @{ $instead{$folder} }, @kept;
     }
 }
 if (@early) {

@@ -10,7 +10,11 @@ early = $LOADED_FEATURES.reverse.filter_map do |file|
   folder = outside.select { |other| file.start_with?("#{other}/") }.max_by(&:length)
   file[(folder.length + 1)..] if folder
 end
-early = early.find { |file| !kept.include?(file.split('/').first) }
+# One that Ruby has too, in another version, is not lacking.
+rest = $LOAD_PATH.reject { |folder| outside.any? { |other| folder == other || folder.start_with?("#{other}/") } }
+early = early.find do |file|
+  !kept.include?(file.split('/').first) && rest.none? { |folder| File.exist?(File.join(folder, file)) }
+end
 raise LoadError, "cannot load such file -- #{early.delete_suffix('.rb')}" if early
 
 $LOAD_PATH.map! do |folder|
