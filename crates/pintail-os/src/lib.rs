@@ -10,9 +10,11 @@ pub mod files;
 
 pub mod lock;
 
-pub mod program;
-
 pub mod signals;
+
+pub mod reap;
+
+pub mod program;
 
 pub mod socket;
 

@@ -31,6 +31,17 @@ pub fn identity(pid: u32) -> Option<Identity> {
     Some(Identity { pid, started: fields.get(19)?.parse().ok()? })
 }
 
+/// The children of the process `parent`, those that have ended and were not waited for among them.
+pub fn children(parent: u32) -> io::Result<Vec<u32>> {
+    let is_child = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rfind(')').map(|end| stat[end + 1..].split_whitespace());
+        fields.and_then(|mut fields| fields.nth(1)?.parse().ok()) == Some(parent)
+    };
+    let names = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(names.filter(is_child).collect())
+}
+
 /// Whether this process's child `pid` has ended; it is still there to be waited for.
 pub fn has_ended(pid: u32) -> bool {
     let Some(pid) = Pid::from_raw(pid as i32) else { return false };

@@ -3,6 +3,7 @@
 
 use crate::lock::Shared;
 use crate::process;
+use crate::reap;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -151,7 +152,8 @@ impl Program {
         self
     }
 
-    /// With all that it leaves running in its group killed when it ends: only for [`Program::run`] and what uses it.
+    /// With all that it leaves running killed when it ends, what has left its group and session too: only for
+    /// [`Program::run`] and what uses it. In a binary that has no [`reap`] face, what has left its group stays.
     pub fn leaving_nothing(mut self) -> Self {
         self.leaves_nothing = true;
         self
@@ -168,9 +170,24 @@ impl Program {
         self.argv.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
+    /// By what it is run that ends what it leaves.
+    fn reaper(&self) -> Option<&'static str> {
+        reap::program().filter(|_| self.leaves_nothing)
+    }
+
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.argv[0]);
-        command.args(&self.argv[1..]);
+        let mut command = match self.reaper() {
+            Some(reaper) => {
+                let mut command = Command::new(reaper);
+                command.arg0("pintail").args([reap::FACE, "--"]).args(&self.argv);
+                command
+            }
+            None => {
+                let mut command = Command::new(&self.argv[0]);
+                command.args(&self.argv[1..]);
+                command
+            }
+        };
         if !self.ours {
             command.process_group(0);
         }
@@ -234,14 +251,18 @@ impl Program {
                 return Ok(how(status));
             }
             if let Some(bound) = self.bound.filter(|bound| started.elapsed() > *bound) {
-                stop_group(child)?;
+                self.stop(child)?;
                 return Ok(Ended::TooLong(bound));
             }
             if !wanted() {
-                stop_group(child)?;
+                self.stop(child)?;
                 return Ok(Ended::Stopped);
             }
         }
+    }
+
+    fn stop(&self, child: &mut Child) -> io::Result<()> {
+        stop_group(child, if self.reaper().is_some() { reap::ENDED_WITHIN } else { LAST_WORDS })
     }
 
     /// Runs it and gives standard output, or an error that holds how it ended and what it said on standard
@@ -342,9 +363,9 @@ fn how(status: ExitStatus) -> Ended {
     }
 }
 
-fn stop_group(child: &mut Child) -> io::Result<()> {
+fn stop_group(child: &mut Child, patience: Duration) -> io::Result<()> {
     process::signal_group(child.id(), Signal::TERM)?;
-    let until = Instant::now() + LAST_WORDS;
+    let until = Instant::now() + patience;
     while Instant::now() < until {
         if child.try_wait()?.is_some() {
             break;

@@ -34,10 +34,10 @@ pub fn about(folder: &Path, commit: &str, version: &Version, config: &Config) ->
     };
     let mut dependencies = Vec::new();
     for file in
-        git::top(folder, &hash).map_err(fail)?.iter().filter(|file| declared::is_declaring(&file.path))
+        git::top(folder, &hash).map_err(fail)?.iter().filter(|file| declared::reading(&file.path).is_some())
     {
         let content = git::content(folder, file).map_err(fail)?;
-        dependencies.extend(declared::declared(&file.path, &String::from_utf8_lossy(&content)));
+        dependencies.extend(declared::for_running(&file.path, &String::from_utf8_lossy(&content)));
     }
     let schema = schema_files(config);
     let schema = match schema.is_empty() {

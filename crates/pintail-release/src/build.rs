@@ -68,7 +68,8 @@ pub fn build(
     let bench = Depot::new(room.path());
     let published = make_of(order, &what, &bench, heard, wanted)?;
     let card = published.card();
-    prove(&Proving { depot: &bench, card, config: &what.config, by: order.by }, heard, wanted)?;
+    let proving = Proving { depot: &bench, folder: order.folder, card, config: &what.config, by: order.by };
+    prove(&proving, heard, wanted)?;
     order.depot.take_over(&bench, &card.name, &card.version, order.now_ms).map_err(|error| fail(&error))
 }
 

@@ -6,6 +6,8 @@ pub mod log;
 
 pub mod lock;
 
+pub mod perl;
+
 pub mod declared;
 
 pub mod about;

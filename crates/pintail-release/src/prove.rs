@@ -3,6 +3,7 @@
 
 use crate::sealed::missing::{Missing, missing};
 use crate::sealed::{Sealed, Sealing, declares, seal, unset};
+use crate::steps::Around;
 use pintail_core::config::Config;
 use pintail_core::wire::Trouble;
 use pintail_depot::proof::PROOF_FORMAT;
@@ -28,6 +29,8 @@ const BEFORE: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; umask 022 && exec
 pub struct Proving<'a> {
     /// The depot that the artifact lies in.
     pub depot: &'a Depot,
+    /// The project's own folder, which no test may change.
+    pub folder: &'a Path,
     /// The artifact.
     pub card: &'a Card,
     /// The project's configuration.
@@ -46,7 +49,7 @@ pub fn prove(
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> Result<Option<Proof>, Trouble> {
-    let Proving { depot, card, config, by } = proving;
+    let Proving { depot, folder, card, config, by } = proving;
     let Some(command) = &config.build.test else { return Ok(None) };
     let fail =
         |why: &dyn Display| Trouble::new(format!("cannot prove `{}` {}", card.name, card.version), why);
@@ -64,6 +67,7 @@ pub fn prove(
     files::make_folder(&beside, 0o755).map_err(|error| fail(&error))?;
     let sealing = Sealing { tree: &tree, room: &beside, paths: &paths, command, config };
     let Sealed { environment, told } = seal(&sealing, heard, wanted).map_err(|error| fail(&error))?;
+    let around = Around::of(folder, &tree, ("a test", "artifact")).map_err(|error| fail(&error))?;
     let (began_ms, began) = (clock::now_ms(), Instant::now());
     let mut said = Said::default();
     let ended = Program::new("/bin/sh")
@@ -87,6 +91,10 @@ pub fn prove(
             None => trouble,
         });
     }
+    around.is_as_it_was().map_err(|why| {
+        let hint = "or somebody else changed it meanwhile: then say it again";
+        fail(&format!("`{command}` {why}")).hint(hint)
+    })?;
     let proof = Proof {
         format: PROOF_FORMAT,
         name: card.name.clone(),

@@ -7,6 +7,7 @@ use pintail_core::config::Config;
 use pintail_core::version::Version;
 use pintail_os::program::{Program, Stream};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,7 +49,8 @@ pub struct Setting<'a> {
     pub commit: &'a str,
 }
 
-/// Runs the steps, in order; `after` hears of each that went well.
+/// Runs the steps, in order; `after` hears of each that went well. What one leaves running ends with it: it would go on
+/// writing while files are taken.
 ///
 /// # Errors
 /// One failed, or wrote outside its checkout where that can be seen: into the project's work tree, or beside the
@@ -64,19 +66,20 @@ pub fn run(
         return Ok(());
     }
     let environment = environment(setting)?;
-    let before = git::status(folder).map_err(|error| error.to_string())?;
+    let around = Around::of(folder, tree, ("a build step", "checkout")).map_err(|error| error.to_string())?;
     for step in &config.build.steps {
         // Files that a step makes may be run by whom the operator's umask would keep from it: that is part of the release.
         let ended = Program::shell(&format!("umask 022\n{step}"))
             .in_folder(tree)
             .with_environment(environment.clone())
             .within(STEP_WITHIN)
+            .leaving_nothing()
             .run(heard, wanted)
             .map_err(|error| error.to_string())?;
         if !ended.is_success() {
             return Err(format!("`{step}` {ended}"));
         }
-        outside(setting, &before).map_err(|why| format!("`{step}` {why}"))?;
+        around.is_as_it_was().map_err(|why| format!("`{step}` {why}"))?;
         after(step);
     }
     Ok(())
@@ -102,28 +105,49 @@ fn environment(setting: &Setting<'_>) -> Result<BTreeMap<String, String>, String
     Ok(environment)
 }
 
-/// What a step changed that is not its checkout, in words.
-fn outside(setting: &Setting<'_>, before: &[String]) -> Result<(), String> {
-    let after = git::status(setting.folder).map_err(|error| error.to_string())?;
-    let changed: Vec<String> = after.into_iter().filter(|line| !before.contains(line)).collect();
-    if !changed.is_empty() {
-        return Err(format!(
-            "wrote outside its checkout, into `{}`: {}; a build step may change only the folder that it is run in",
-            setting.folder.display(),
-            names(&changed)
-        ));
+/// What is run must leave as it is: the project's work tree, and what lies beside the folder that it is run in.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    /// The project's own folder.
+    folder: &'a Path,
+    /// The folder that something is run in.
+    tree: &'a Path,
+    /// What is run, and what that folder is.
+    words: (&'static str, &'static str),
+    status: Vec<String>,
+    beside: Vec<String>,
+}
+
+impl<'a> Around<'a> {
+    /// As it is now.
+    pub(crate) fn of(
+        folder: &'a Path,
+        tree: &'a Path,
+        words: (&'static str, &'static str),
+    ) -> io::Result<Self> {
+        Ok(Self { folder, tree, words, status: git::status(folder)?, beside: beside(tree) })
     }
-    let beside = setting.tree.parent().and_then(|room| std::fs::read_dir(room).ok()).into_iter().flatten();
-    let strange: Vec<String> = beside
-        .filter_map(Result::ok)
-        .filter(|item| item.path() != setting.tree)
-        .map(|item| format!("../{}", item.file_name().to_string_lossy()))
-        .collect();
-    match strange.is_empty() {
-        true => Ok(()),
-        false => Err(format!(
-            "wrote outside its checkout: {}; a build step may change only the folder that it is run in",
-            names(&strange)
-        )),
+
+    /// Whether it still is: what was changed, in words, if not.
+    pub(crate) fn is_as_it_was(&self) -> Result<(), String> {
+        let (what, place) = self.words;
+        let told = |where_to: &str, changed: Vec<String>| match changed.is_empty() {
+            true => Ok(()),
+            false => Err(format!(
+                "wrote outside its {place}{where_to}: {}; {what} may change only the folder that it is run in",
+                names(&changed)
+            )),
+        };
+        let new = |now: Vec<String>, before: &[String]| {
+            now.into_iter().filter(|one| !before.contains(one)).collect::<Vec<_>>()
+        };
+        let status = git::status(self.folder).map_err(|error| error.to_string())?;
+        told(&format!(", into `{}`", self.folder.display()), new(status, &self.status))?;
+        told("", new(beside(self.tree), &self.beside))
     }
+}
+
+fn beside(tree: &Path) -> Vec<String> {
+    let entries = tree.parent().and_then(|room| std::fs::read_dir(room).ok()).into_iter().flatten();
+    entries.flatten().map(|entry| format!("../{}", entry.file_name().to_string_lossy())).collect()
 }

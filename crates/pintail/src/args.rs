@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Takes a web application from a commit to a served release on one's own servers, and back
@@ -107,6 +108,13 @@ pub(crate) enum Command {
     /// Becomes an instance of a service that runit, daemontools or systemd starts
     #[command(hide = true)]
     Enter(Enter),
+    /// Runs a program and ends what it leaves running
+    #[command(hide = true)]
+    Reap {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        argv: Vec<OsString>,
+    },
     /// Steady traffic against a socket, counted, as JSON
     #[command(hide = true)]
     Traffic(Traffic),

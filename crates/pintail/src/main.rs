@@ -20,6 +20,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
     let typed = Typed::parse();
+    pintail_os::reap::is_here();
     match run(typed).and_then(told) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -75,6 +76,7 @@ fn run(typed: Typed) -> Result<Exit, Failure> {
         Command::Gate => commands::faces::gate(),
         Command::Keep(args) => commands::faces::keep(&args),
         Command::Enter(args) => commands::faces::enter(&args),
+        Command::Reap { argv } => commands::faces::reap(&argv),
         Command::Traffic(args) => commands::faces::traffic(&args),
     }
 }

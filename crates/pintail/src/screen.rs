@@ -8,9 +8,20 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The first reason why data could not be written.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Whether what others said, handed on as it came, has ended within a line.
+static WITHIN_LINE: AtomicBool = AtomicBool::new(false);
+
+/// Begins a line of our own.
+fn begin_line() {
+    if WITHIN_LINE.swap(false, Ordering::SeqCst) {
+        let _ = writeln!(io::stderr().lock());
+    }
+}
 
 /// Writes data. A reader that went away (`| head`) is no failure; anything else is told by [`close`].
 fn put(bytes: &[u8]) {
@@ -41,6 +52,7 @@ pub(crate) fn close() -> Result<(), Trouble> {
 
 /// Tells the operator something.
 pub(crate) fn narrate(text: &str) {
+    begin_line();
     let mut out = std::io::stderr().lock();
     let text = if out.is_terminal() { harmless(text) } else { Cow::Borrowed(text) };
     // When nobody can read it, there is nobody to tell that.
@@ -77,11 +89,16 @@ fn harmless(text: &str) -> Cow<'_, str> {
 
 /// Prints data.
 pub(crate) fn print(text: &str) {
+    begin_line();
     put(format!("{text}\n").as_bytes());
 }
 
-/// Prints what has its own line ends.
+/// Prints what has its own line ends. What is told next begins a line if this ends within one.
 pub(crate) fn print_raw(text: &str, error: bool) {
+    // Data that goes elsewhere stands on no line of the screen.
+    if !text.is_empty() && (error || io::stdout().is_terminal()) {
+        WITHIN_LINE.store(!text.ends_with('\n'), Ordering::SeqCst);
+    }
     if error {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     } else {
@@ -119,6 +136,7 @@ impl Line {
     /// Shows `text` in place of what was shown.
     pub(crate) fn show(&mut self, text: &str) {
         if self.lively {
+            begin_line();
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K{}", harmless(text));
             self.shown = true;
         }
@@ -142,6 +160,7 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     if !can_ask() {
         return None;
     }
+    begin_line();
     let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok()?;

@@ -1,11 +1,11 @@
-//! What a project declares that it depends on, read from the files in which each language's tools have it. Only what the
-//! running application needs: what is for tests and development is left out. Knows the files' form; does not know where
-//! they come from, nor whether what they say is true.
+//! What a project declares that it needs, read from the files in which each language's tools have it: a function for each
+//! format, text in, needs out. Knows the files' form; does not know where they come from, nor whether what they say is true.
 
-mod node;
-mod perl;
-mod python;
-mod ruby;
+pub mod node;
+pub mod perl;
+pub mod python;
+pub mod ruby;
+
 mod rust;
 
 use crate::lock::{self, LOCK_NAME};
@@ -14,62 +14,71 @@ use pintail_core::notes::Declared;
 /// Dependencies of one file: no project has more by hand, and what a machine wrote need not be told in full.
 const DEPENDENCIES_MAX: usize = 5000;
 
-/// A dependency's name, and which versions will do.
-type Dependency = (String, String);
-
-/// Whether a file at the project's top is one that declares.
-pub fn is_declaring(name: &str) -> bool {
-    reader(name).is_some()
+/// When something that is declared is needed: each is also there where a later one is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Where the application runs.
+    Run,
+    /// There too, where it can be had or is chosen.
+    Wish,
+    /// For its tests.
+    Test,
+    /// To build or develop it: neither tests nor a host have it for sure.
+    Make,
 }
 
-/// What the file called `name` declares, sorted. One that can't be read declares nothing: the language's own tool says
-/// why.
-pub fn declared(name: &str, content: &str) -> Vec<Declared> {
-    let mut found = reader(name).map(|read| read(content)).unwrap_or_default();
-    found.truncate(DEPENDENCIES_MAX);
-    let declared = |(dependency, range): Dependency| Declared {
+/// One thing that is declared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// A module or distribution, as it is written.
+    pub name: String,
+    /// Which versions will do, as it is written; empty for any.
+    pub range: String,
+    /// When.
+    pub phase: Phase,
+}
+
+/// How a format is read. A text that can't be read as its format declares what could be read of it: the language's own tool
+/// says why.
+pub type Reading = fn(&str) -> Vec<Need>;
+
+/// How the file called `name` at a project's top is read; `None` if it is none that declares.
+pub fn reading(name: &str) -> Option<Reading> {
+    let others: [(&str, Reading); 2] = [("Cargo.toml", rust::manifest), (LOCK_NAME, included)];
+    let languages = [perl::reading, python::reading, node::reading, ruby::reading];
+    languages.into_iter().find_map(|reading| reading(name)).or_else(|| among(&others, name))
+}
+
+/// What the file called `name` declares for the running application, sorted.
+pub fn for_running(name: &str, text: &str) -> Vec<Declared> {
+    let mut needs = reading(name).map(|read| read(text)).unwrap_or_default();
+    needs.retain(|need| need.phase == Phase::Run);
+    needs.truncate(DEPENDENCIES_MAX);
+    let declared = |need: Need| Declared {
         file: name.to_owned(),
-        name: dependency,
-        range: range.split_whitespace().collect::<Vec<_>>().join(" "),
+        name: need.name,
+        range: need.range.split_whitespace().collect::<Vec<_>>().join(" "),
     };
-    let mut declared: Vec<Declared> = found.into_iter().map(declared).collect();
+    let mut declared: Vec<Declared> = needs.into_iter().map(declared).collect();
     declared.sort();
     declared.dedup();
     declared
 }
 
-fn reader(name: &str) -> Option<fn(&str) -> Vec<Dependency>> {
-    Some(match name {
-        "cpanfile" => perl::cpanfile,
-        "META.json" => perl::meta,
-        "pyproject.toml" => python::pyproject,
-        "package.json" => node::package,
-        "Gemfile" => ruby::gemfile,
-        "Cargo.toml" => rust::manifest,
-        LOCK_NAME => included,
-        name if name.starts_with("requirements") && name.ends_with(".txt") => python::requirements,
-        _ => return None,
-    })
+impl Need {
+    fn new(name: impl Into<String>, range: impl Into<String>, phase: Phase) -> Need {
+        Need { name: name.into(), range: range.into(), phase }
+    }
+}
+
+fn among(files: &[(&str, Reading)], name: &str) -> Option<Reading> {
+    files.iter().find(|(file, _)| *file == name).map(|(_, reading)| *reading)
 }
 
 /// What `pintail.lock` includes.
-fn included(text: &str) -> Vec<Dependency> {
-    let locked = lock::read(text).unwrap_or_default();
-    locked.into_iter().map(|locked| (locked.name.to_string(), locked.version.to_string())).collect()
-}
-
-/// The texts in quotes of either kind, in their order; a `#` outside of them begins a comment.
-fn quoted(line: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = line;
-    while let Some(at) = rest.find(['\'', '"', '#']) {
-        let quote = rest[at..].chars().next().filter(|c| *c != '#');
-        let Some((quote, inner)) = quote.map(|quote| (quote, &rest[at + 1..])) else { break };
-        let Some(end) = inner.find(quote) else { break };
-        found.push(&inner[..end]);
-        rest = &inner[end + 1..];
-    }
-    found
+fn included(text: &str) -> Vec<Need> {
+    let locked = lock::read(text).unwrap_or_default().into_iter();
+    locked.map(|one| Need::new(one.name.to_string(), one.version.to_string(), Phase::Run)).collect()
 }
 
 #[cfg(test)]

@@ -1,20 +1,7 @@
 //! The module that a test lacked, as its language complains of it. Knows those complaints; does not know what the project
 //! declares.
 
-use std::fmt;
-
-/// Languages whose complaints are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// `Can't locate Foo/Bar.pm in @INC`.
-    Perl,
-    /// `No module named 'foo'`.
-    Python,
-    /// `Cannot find module 'foo'`.
-    Node,
-    /// `cannot load such file -- foo`.
-    Ruby,
-}
+use crate::used::Language;
 
 /// A module that was not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,17 +51,6 @@ impl Missing {
                  `build.steps` the artifact brings it"
             ),
         }
-    }
-}
-
-impl fmt::Display for Language {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Language::Perl => "perl",
-            Language::Python => "python",
-            Language::Node => "node",
-            Language::Ruby => "ruby",
-        })
     }
 }
 
@@ -157,7 +133,7 @@ mod tests {
         ];
         for (output, expected) in cases {
             let missing = missing(output).unwrap();
-            assert_eq!(format!("{} {}", missing.language, missing.module), expected, "{output}");
+            assert_eq!(format!("{} {}", missing.language.name(), missing.module), expected, "{output}");
         }
         for output in
             ["Cannot find module './x'", "Can't locate object method \"x\"", "No module named '$(x)'", "fine"]

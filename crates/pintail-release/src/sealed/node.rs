@@ -9,9 +9,6 @@ use std::io;
 const SEAL: &str = include_str!("seal.cjs");
 
 pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()> {
-    if !sealing.has(&["package.json", ".mjs", ".cjs"], &["node", "npm", "npx", "yarn", "pnpm"]) {
-        return Ok(());
-    }
     let seal = sealing.room.join("seal.cjs");
     let rooms = [sealing.tree.display().to_string(), sealing.room.join("home").display().to_string()];
     let rooms = serde_json::to_string(&rooms).map_err(io::Error::other)?;

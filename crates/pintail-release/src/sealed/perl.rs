@@ -1,10 +1,10 @@
 //! The seal for Perl: `@INC` without the folders of this machine, but with those of their modules that the project
 //! declares, and what these depend on. Knows Perl's folders, `.packlist` and Debian's packages.
 
-use super::{Sealed, Sealing, install, joined, some, view};
+use super::{Sealed, Sealing, install, joined, of_file, some, view};
+use crate::declared::{Phase, perl::FILES};
 use crate::installed::debian;
 use crate::installed::perl::{find, packlists};
-use crate::used::declared::{Need, Phase, Reading, perl::FILES};
 use crate::used::perl::scan;
 use pintail_os::files;
 use pintail_os::program::{Program, Stream};
@@ -31,15 +31,15 @@ const ASK: &str = r#"
     print $own{$_} ? "own" : "machine", "\t$_\n" for grep { !ref && m{^/} } @INC;
 "#;
 
+/// Loaded first by every Perl. What `-M` names is loaded before `PERL5OPT` is read, and so looked at afterwards.
+const SEAL: &str = include_str!("seal.pm");
+
 pub(super) fn seal(
     sealing: &Sealing<'_>,
     sealed: &mut Sealed,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    if !sealing.has(&[".pm", ".pl", ".t", ".psgi", "cpanfile", ".PL"], &["perl", "prove"]) {
-        return Ok(());
-    }
     let ask = Program::new("perl").args(["-MConfig", "-Mstrict", "-e", ASK]);
     let ask = ask.with_environment(sealed.environment.clone()).within(ANSWER_WITHIN);
     // Without a Perl there is none to be kept from anything.
@@ -91,12 +91,8 @@ pub(super) fn seal(
 
 /// The modules that the project declares for its run and its tests.
 pub(super) fn declared(tree: &Path) -> BTreeSet<String> {
-    let read = |(file, read): &(&str, Reading)| {
-        let text = files::read_bounded(&tree.join(file), ANSWER_MAX as u64).unwrap_or_default();
-        read(&String::from_utf8_lossy(&text))
-    };
-    let needs: Vec<Need> = FILES.iter().flat_map(read).collect();
-    needs.into_iter().filter(|need| need.phase != Phase::Make).map(|need| need.name).collect()
+    let needs = FILES.iter().flat_map(|(file, _)| of_file(tree, file));
+    needs.filter(|need| need.phase != Phase::Make).map(|need| need.name).collect()
 }
 
 /// What of the machine's modules is let in.
@@ -157,8 +153,7 @@ fn admitted(machine: &[PathBuf], declared: &BTreeSet<String>) -> Admitted {
     admitted
 }
 
-/// The module that every Perl loads first: it takes the machine's folders out and puts what is let in in their place. It
-/// loads nothing itself.
+/// The module that every Perl loads first: it takes the machine's folders out and puts what is let in in their place.
 fn module(own: &Path, shown: &[(PathBuf, Option<PathBuf>)]) -> String {
     let quoted =
         |path: &Path| format!("'{}'", path.display().to_string().replace('\\', "\\\\").replace('\'', "\\'"));
@@ -168,12 +163,7 @@ fn module(own: &Path, shown: &[(PathBuf, Option<PathBuf>)]) -> String {
             format!("    {} => [{}],\n", quoted(folder), view.as_deref().map(quoted).unwrap_or_default())
         })
         .collect();
-    format!(
-        "package PintailSeal;\nmy %instead = (\n    {} => [],\n{});\n\
-         @INC = map {{ !ref && $instead{{$_}} ? @{{ $instead{{$_}} }} : $_ }} @INC;\n1;\n",
-        quoted(own),
-        pairs.concat()
-    )
+    SEAL.replace("INSTEAD", &format!("    {} => [],\n{}", quoted(own), pairs.concat()))
 }
 
 /// Installs what `cpanfile` declares from the bundled CPAN; gives the folder of its modules.

@@ -1,8 +1,8 @@
 //! The seal for Python: `sys.path` without the folders of this machine, but with those of their distributions that the
 //! project declares, and what these depend on. Knows how Python finds modules and reads installed metadata.
 
-use super::{Sealed, Sealing, install, joined, some};
-use crate::used::declared::{Phase, python};
+use super::{Sealed, Sealing, install, joined, of_file, some};
+use crate::declared::{Phase, python};
 use pintail_os::files;
 use pintail_os::program::{Program, Stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,26 +15,35 @@ use std::time::Duration;
 const WHEELS: [&str; 3] = ["wheelhouse", "vendor/wheels", "wheels"];
 /// How long Python may take to say what is installed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// Bytes of an answer, of a file that declares.
+/// Bytes of an answer.
 const ANSWER_MAX: usize = 16 << 20;
 
 /// Loaded first by every Python, for itself.
 const SEAL: &str = include_str!("seal.py");
+/// Says where users install.
+const ASK_SITE: &str = "import site; print(site.getusersitepackages())";
 /// Says what is installed: name, what it requires, what of it lies at the top.
 const ASK: &str = include_str!("installed.py");
 
+/// Where it `plays` no part nothing is declared, and what is installed is not asked.
 pub(super) fn seal(
     sealing: &Sealing<'_>,
+    plays: bool,
     sealed: &mut Sealed,
     heard: &mut dyn FnMut(Stream, &[u8]),
     wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    if !sealing.has(&[".py", "pyproject.toml"], &["python", "pytest", "tox"]) {
-        return Ok(());
-    }
     let python = Program::new("python3").with_environment(sealed.environment.clone());
-    let Ok(answer) = python.clone().args(["-c", ASK]).within(ANSWER_WITHIN).output(ANSWER_MAX) else {
-        return Ok(());
+    let base = sealing.room.join("python/user");
+    let mut asked = sealed.environment.clone();
+    asked.insert("PYTHONUSERBASE".to_owned(), base.display().to_string());
+    let site = python.clone().args(["-c", ASK_SITE]).with_environment(asked);
+    // Without a Python there is none to be kept from anything.
+    let Ok(site) = site.within(ANSWER_WITHIN).output(ANSWER_MAX) else { return Ok(()) };
+    let site = PathBuf::from(String::from_utf8_lossy(&site).trim());
+    let answer = match plays {
+        true => python.clone().args(["-c", ASK]).within(ANSWER_WITHIN).output(ANSWER_MAX).unwrap_or_default(),
+        false => Vec::new(),
     };
     let installed = read_installed(&String::from_utf8_lossy(&answer));
     let declared = declared(sealing.tree);
@@ -71,15 +80,8 @@ pub(super) fn seal(
     // Python imports either by itself: one from `PYTHONPATH`, one from where users install. A test that sets its own
     // `PYTHONPATH` so keeps the other.
     files::write_whole(&seals.join("sitecustomize.py"), text.as_bytes(), 0o644)?;
-    let base = own.join("user");
     sealed.environment.insert("PYTHONPATH".to_owned(), seals.display().to_string());
     sealed.environment.insert("PYTHONUSERBASE".to_owned(), base.display().to_string());
-    let site = python
-        .args(["-c", "import site; print(site.getusersitepackages())"])
-        .with_environment(sealed.environment.clone())
-        .within(ANSWER_WITHIN)
-        .output(ANSWER_MAX)?;
-    let site = PathBuf::from(String::from_utf8_lossy(&site).trim());
     if site.starts_with(&base) {
         files::make_folder(&site, 0o755)?;
         files::write_whole(&site.join("usercustomize.py"), text.as_bytes(), 0o644)?;
@@ -97,19 +99,10 @@ pub(super) fn seal(
 
 /// The distributions that the project declares for its run and its tests.
 pub(super) fn declared(tree: &Path) -> BTreeSet<String> {
-    let text = |path: &Path| {
-        let text = files::read_bounded(path, ANSWER_MAX as u64).unwrap_or_default();
-        String::from_utf8_lossy(&text).into_owned()
-    };
-    let mut needs: Vec<_> =
-        python::FILES.iter().flat_map(|(file, read)| read(&text(&tree.join(file)))).collect();
-    for entry in std::fs::read_dir(tree).into_iter().flatten().flatten() {
-        let phase = python::requirements_phase(&entry.file_name().to_string_lossy());
-        if phase.is_some_and(|phase| phase != Phase::Make) {
-            needs.extend(python::requirements(&text(&entry.path())));
-        }
-    }
-    needs.into_iter().filter(|need| need.phase != Phase::Make).map(|need| need.name).collect()
+    let entries = std::fs::read_dir(tree).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let needs = names.filter(|name| python::reading(name).is_some()).flat_map(|name| of_file(tree, &name));
+    needs.filter(|need| need.phase != Phase::Make).map(|need| python::normal(&need.name)).collect()
 }
 
 /// One installed distribution.
@@ -124,7 +117,8 @@ fn read_installed(answer: &str) -> BTreeMap<String, Installed> {
     let line = |line: &str| {
         let mut fields = line.split('\t');
         let (name, requires, top) = (fields.next()?, fields.next()?, fields.next()?);
-        let requires = requires.split('|').filter_map(python::requirement).collect();
+        let requires = requires.split('|').filter_map(python::requirement);
+        let requires = requires.map(|(name, _)| python::normal(name)).collect();
         let top = top.split('|').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
         Some((python::normal(name), Installed { requires, top }))
     };

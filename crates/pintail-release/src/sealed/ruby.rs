@@ -1,8 +1,7 @@
 //! The seal for Ruby: its own gems, those that the artifact brings in `vendor/bundle`, and those of the machine that the
 //! project declares, with what they depend on. Knows RubyGems' folders and Debian's.
 
-use super::{Sealed, Sealing, joined, some, view};
-use crate::used::declared::ruby::gemfile;
+use super::{Sealed, Sealing, joined, of_file, some, view};
 use pintail_os::files;
 use pintail_os::program::Program;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 /// How long Ruby may take to say what is installed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// Bytes of its answer, of a `Gemfile`.
+/// Bytes of its answer.
 const ANSWER_MAX: usize = 4 << 20;
 /// What tests are run by: Ruby ships with them, and some distributions have them apart.
 const HARNESSES: [&str; 4] = ["minitest", "power_assert", "rake", "test-unit"];
@@ -28,21 +27,22 @@ Gem::Specification.each do |one|
 end
 "#;
 
-pub(super) fn seal(sealing: &Sealing<'_>, sealed: &mut Sealed) -> io::Result<()> {
-    if !sealing.has(&[".rb", "Gemfile", "Rakefile"], &["ruby", "rake", "bundle", "rspec"]) {
-        return Ok(());
-    }
+/// Where it `plays` no part nothing is declared, and what is installed is not asked.
+pub(super) fn seal(sealing: &Sealing<'_>, plays: bool, sealed: &mut Sealed) -> io::Result<()> {
     let seal = sealing.room.join("seal.rb");
     files::write_whole(&seal, SEAL.as_bytes(), 0o644)?;
     let home = sealing.room.join("gems");
     files::make_folder(&home, 0o755)?;
     let ask = Program::new("ruby").args(["-e", ASK]).with_environment(sealed.environment.clone());
-    let answer = ask.within(ANSWER_WITHIN).output(ANSWER_MAX).unwrap_or_default();
+    let answer = match plays {
+        true => ask.within(ANSWER_WITHIN).output(ANSWER_MAX).unwrap_or_default(),
+        false => Vec::new(),
+    };
     let installed = read_installed(&String::from_utf8_lossy(&answer));
-    let text = files::read_bounded(&sealing.tree.join("Gemfile"), ANSWER_MAX as u64).unwrap_or_default();
-    let declared = gemfile(&String::from_utf8_lossy(&text));
+    // Of all groups: Bundler wants every gem of the file to be there.
+    let declared = of_file(sealing.tree, "Gemfile").into_iter().map(|need| need.name);
     let harnesses = HARNESSES.iter().map(|name| (*name).to_owned());
-    let let_in = reached(declared.iter().cloned().chain(harnesses), &installed);
+    let let_in = reached(declared.chain(harnesses), &installed);
     for gem in let_in.iter().flat_map(|name| &installed[name]) {
         for part in &gem.parts {
             view::show(&home, &gem.base, part)?;

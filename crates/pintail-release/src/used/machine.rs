@@ -1,8 +1,8 @@
 //! What the interpreters of this machine say of modules: which are their own, and which distribution brings the others.
 //! Knows how they are asked; does not know what is used.
 
+use crate::declared::python::normal;
 use crate::installed::{debian, perl};
-use crate::used::declared::python::normal;
 use pintail_os::program::Program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -83,6 +83,11 @@ impl Machine {
     /// The distributions that bring Python's module `name`.
     pub fn python_brings(&self, name: &str) -> BTreeSet<String> {
         self.brought.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether Python's distribution `name`, as it is compared, is here with modules.
+    pub fn has_of_python(&self, name: &str) -> bool {
+        self.brought.values().any(|names| names.contains(name))
     }
 
     /// How each of Perl's `modules` comes here, where `declared` are.

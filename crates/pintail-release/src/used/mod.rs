@@ -1,7 +1,7 @@
 //! Which modules a project's sources use, and which of them it declares nowhere. Knows how languages load modules and
 //! where projects declare them; does not know what is done about one that is missing.
 
-pub mod declared;
+pub mod alias;
 pub mod machine;
 pub mod node;
 pub mod perl;
@@ -9,7 +9,7 @@ pub mod python;
 pub mod sources;
 pub mod undeclared;
 
-/// The languages whose sources are read.
+/// The languages whose modules are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Language {
     /// Perl.
@@ -18,6 +18,8 @@ pub enum Language {
     Python,
     /// JavaScript and TypeScript, as Node runs them.
     Node,
+    /// Ruby.
+    Ruby,
 }
 
 impl Language {
@@ -27,6 +29,7 @@ impl Language {
             Language::Perl => "perl",
             Language::Python => "python",
             Language::Node => "node",
+            Language::Ruby => "ruby",
         }
     }
 }

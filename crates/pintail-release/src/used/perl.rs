@@ -2,10 +2,8 @@
 //! and DBIx::Class's among them; does not know what is declared. What is loaded by a name that is made at run time can't
 //! be seen here: that shows where the test runs.
 
-pub mod lex;
-
 use super::{Scanned, Used};
-use lex::{Token, tokens};
+use crate::perl::{Token, is_module, tokens};
 
 /// Functions and methods whose first text is the name of a module.
 const LOADERS: [&str; 7] = [
@@ -28,14 +26,6 @@ pub fn scan(text: &str) -> Scanned {
     scan.found.used.sort();
     scan.found.used.dedup();
     scan.found
-}
-
-/// Whether `name` could be a module's: `Foo`, `Foo::Bar`, `Foo::2022`.
-pub fn is_module(name: &str) -> bool {
-    name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
-        && name
-            .split("::")
-            .all(|part| !part.is_empty() && part.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()))
 }
 
 fn last_part(name: &str) -> &str {

@@ -9,9 +9,17 @@ pub fn language(path: &str, text: &str) -> Option<Language> {
         Some("pm" | "pl" | "t" | "psgi") => Some(Language::Perl),
         Some("py") => Some(Language::Python),
         Some("js" | "mjs" | "cjs" | "jsx" | "ts" | "tsx" | "mts" | "cts") => Some(Language::Node),
+        Some("rb" | "ru" | "rake" | "gemspec") => Some(Language::Ruby),
+        // What a web server runs may be of any.
+        Some("cgi" | "fcgi") | None => by_first_line(text),
         Some(_) => None,
-        None => by_first_line(text),
     }
+}
+
+/// Whether only its first line tells of which language the file `path` is.
+pub fn is_told_by_first_line(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').is_none_or(|(_, extension)| matches!(extension, "cgi" | "fcgi"))
 }
 
 fn by_first_line(text: &str) -> Option<Language> {
@@ -20,7 +28,8 @@ fn by_first_line(text: &str) -> Option<Language> {
     words.find_map(|word| match word {
         "perl" | "plackup" => Some(Language::Perl),
         "python" => Some(Language::Python),
-        "node" => Some(Language::Node),
+        "node" | "nodejs" => Some(Language::Node),
+        "ruby" | "rackup" => Some(Language::Ruby),
         _ => None,
     })
 }
@@ -54,7 +63,7 @@ pub fn own_names(language: Language, path: &str) -> Vec<String> {
             (0..parts.len()).filter(begins).map(|from| parts[from..].join("::")).collect()
         }
         Language::Python => parts.iter().map(|part| (*part).to_owned()).collect(),
-        Language::Node => Vec::new(),
+        Language::Node | Language::Ruby => Vec::new(),
     }
 }
 
@@ -71,6 +80,9 @@ mod tests {
             ("bin/run", "#!/bin/sh\n# perl\n", None),
             ("app.mjs", "", Some(Language::Node)),
             ("perl.txt", "#!/usr/bin/perl\n", None),
+            ("cgi-bin/a.cgi", "#!/usr/bin/perl -w\n", Some(Language::Perl)),
+            ("config.ru", "run App\n", Some(Language::Ruby)),
+            ("bin/rails", "#!/usr/bin/env ruby\n", Some(Language::Ruby)),
         ] {
             assert_eq!(language(path, text), expected, "{path}");
         }

@@ -1,9 +1,10 @@
 //! What a project's sources use and its files do not declare. Knows all the languages; does not know how it is told.
 
-use super::declared::{Need, Phase, node, perl, python};
+use super::alias::{Aliases, is_alias_file};
 use super::machine::{self, Comes};
-use super::sources::{is_for_browsers, is_test, language, own_names};
+use super::sources::{is_for_browsers, is_test, is_told_by_first_line, language, own_names};
 use super::{Language, Scanned, is_vendored};
+use crate::declared::{Need, Phase, node, perl, python};
 use pintail_os::files;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -89,7 +90,8 @@ pub fn undeclared(folder: &Path, paths: &[String]) -> Vec<Report> {
     for path in paths.iter().filter(|path| !is_vendored(path)) {
         let name = path.rsplit('/').next().unwrap_or(path);
         // What has an extension that no source has isn't read; installers have needs of their own.
-        if matches!(name, "Makefile.PL" | "Build.PL") || (name.contains('.') && language(path, "").is_none())
+        if matches!(name, "Makefile.PL" | "Build.PL")
+            || (language(path, "").is_none() && !is_told_by_first_line(path))
         {
             continue;
         }
@@ -108,8 +110,16 @@ pub fn undeclared(folder: &Path, paths: &[String]) -> Vec<Report> {
         // Without a package it is for browsers.
         Language::Node => {
             let is_package = |path: &String| path == "package.json" || path.ends_with("/package.json");
-            paths.iter().any(is_package).then(|| node_report(uses, &declared(language)))
+            let files = paths.iter().filter(|path| is_alias_file(path) && !is_vendored(path));
+            let aliases: Vec<Aliases> =
+                files.filter_map(|path| Some(Aliases::read(path, &read(path)?))).collect();
+            let report = || node_report(uses, &declared(language), &aliases, paths);
+            paths.iter().any(is_package).then(report)
         }
+        Language::Ruby => Some(untold(
+            language,
+            "its sources are not looked through; what they load and `Gemfile` lacks shows where `build.test` runs",
+        )),
     });
     reports.collect()
 }
@@ -118,22 +128,17 @@ pub fn undeclared(folder: &Path, paths: &[String]) -> Vec<Report> {
 fn declared(language: Language, paths: &[String], read: &dyn Fn(&str) -> Option<String>) -> Needs {
     let mut needs = Vec::new();
     for path in paths.iter().filter(|path| !is_vendored(path)) {
-        let at_top = |files: &[(&str, super::declared::Reading)]| {
-            files.iter().find(|(file, _)| file == path).map(|(_, reading)| *reading)
+        let reading = match language {
+            Language::Perl => perl::reading(path),
+            Language::Python => python::reading(path),
+            Language::Node => node::reading(path.rsplit('/').next().unwrap_or(path)),
+            Language::Ruby => None,
         };
-        let found = match language {
-            Language::Perl => at_top(&perl::FILES).and_then(|reading| Some(reading(&read(path)?))),
-            Language::Python => match python::requirements_phase(path) {
-                Some(phase) => read(path).map(|text| {
-                    let needs = python::requirements(&text).into_iter();
-                    needs.map(|need| Need { phase: need.phase.max(phase), ..need }).collect()
-                }),
-                None => at_top(&python::FILES).and_then(|reading| Some(reading(&read(path)?))),
-            },
-            Language::Node => (path == "package.json" || path.ends_with("/package.json"))
-                .then(|| node::package_json(&read(path).unwrap_or_default())),
-        };
+        let found = reading.and_then(|reading| Some(reading(&read(path)?)));
         needs.extend(found.unwrap_or_default());
+    }
+    if language == Language::Python {
+        needs.iter_mut().for_each(|need| need.name = python::normal(&need.name));
     }
     Needs::of(needs)
 }
@@ -155,7 +160,7 @@ impl Needs {
     /// Why `one` is told when it is declared under one of `names`; `None`: it is not declared under any.
     fn judge<'a>(&self, one: &One, names: impl IntoIterator<Item = &'a str>) -> Option<Option<Why>> {
         let phase = names.into_iter().filter_map(|name| self.0.get(name)).min()?;
-        Some((*phase != Phase::Run && one.runs).then_some(Why::ForTestsOnly))
+        Some((*phase > Phase::Wish && one.runs).then_some(Why::ForTestsOnly))
     }
 }
 
@@ -182,6 +187,7 @@ impl Uses {
             Language::Perl => super::perl::scan(text),
             Language::Python => super::python::scan(text),
             Language::Node => super::node::scan(text),
+            Language::Ruby => Scanned::default(),
         };
         self.own.extend(own);
         self.own.extend(own_names(language, path));
@@ -277,12 +283,77 @@ fn python_report(uses: Uses, needs: &Needs) -> Report {
         names.extend(
             OTHERWISE_NAMED.iter().filter(|(name, _)| *name == module).map(|(_, name)| (*name).to_owned()),
         );
-        needs.judge(one, names.iter().map(String::as_str)).unwrap_or(Some(Why::Nowhere))
+        needs.judge(one, names.iter().map(String::as_str)).unwrap_or_else(|| {
+            Some(match shares_folder(module, needs, &machine) {
+                Some(declared) => Why::PerhapsOf(declared.to_owned()),
+                None => Why::Nowhere,
+            })
+        })
     })
 }
 
-fn node_report(uses: Uses, needs: &Needs) -> Report {
+/// The declared distribution that could bring a part of the folder `module`, by its name alone: `google-cloud-storage` of
+/// `google`. One that is here has been asked.
+fn shares_folder<'a>(module: &str, needs: &'a Needs, machine: &machine::Machine) -> Option<&'a str> {
+    let begin = format!("{}-", python::normal(module));
+    let mut declared = needs.0.keys().map(String::as_str);
+    declared.find(|declared| declared.starts_with(&begin) && !machine.has_of_python(declared))
+}
+
+fn node_report(mut uses: Uses, needs: &Needs, aliases: &[Aliases], paths: &[String]) -> Report {
+    uses.modules.retain(|module, _| !aliases.iter().any(|aliases| aliases.name(module, paths)));
     report(Language::Node, uses.not_own(&BTreeSet::new()), |module, one| {
         needs.judge(one, [module]).unwrap_or(Some(Why::Nowhere))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of a project of these files, without its hints; `untold` for a language of which nothing is.
+    fn told(files: &[(&str, &str)]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            files::make_folder(path.parent().unwrap(), 0o755).unwrap();
+            files::write_whole(&path, text.as_bytes(), 0o644).unwrap();
+        }
+        let paths: Vec<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let line = |report: Report| match report.untold {
+            Some(_) => vec![format!("{} untold", report.language.name())],
+            None => report.undeclared.iter().map(|one| format!("{} {:?}", one.module, one.why)).collect(),
+        };
+        undeclared(folder.path(), &paths).into_iter().flat_map(line).collect()
+    }
+
+    #[test]
+    fn a_folder_that_distributions_share_may_be_of_one_that_is_declared() {
+        if machine::python_here().is_none() {
+            return;
+        }
+        let app = ("app.py", "from no_such_google.cloud import storage\nimport no_such\n");
+        let told = told(&[app, ("requirements.txt", "no-such-google-cloud-storage\n")]);
+        let guess = "PerhapsOf(\"no-such-google-cloud-storage\")";
+        assert_eq!(told, [format!("no_such {guess}"), format!("no_such_google {guess}")]);
+    }
+
+    #[test]
+    fn what_a_project_calls_its_own_files_is_no_package() {
+        let app = "import a from 'alias-mod'; import b from '@app/b'; import '#own'; import 'models/user'; import 'gone';\n";
+        let config = "{ // own\n\"compilerOptions\": { \"baseUrl\": \"src\", \"paths\": { \"alias-mod\": [\"mod\"], \"@app/*\": [\"*\"] } } }";
+        let files = [
+            ("package.json", "{\"imports\":{\"#own\":\"./own.js\"}}"),
+            ("src/app.ts", app),
+            ("src/models/user.ts", ""),
+            ("tsconfig.json", config),
+        ];
+        assert_eq!(told(&files), ["gone Nowhere"]);
+    }
+
+    #[test]
+    fn rubys_sources_are_said_not_to_be_looked_through() {
+        assert_eq!(told(&[("app.rb", "require 'sinatra'\n")]), ["ruby untold"]);
+        assert_eq!(told(&[("bin/app", "#!/usr/bin/env ruby\n")]), ["ruby untold"]);
+    }
 }

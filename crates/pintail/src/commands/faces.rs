@@ -8,6 +8,7 @@ use crate::traffic;
 use pintail_core::wire::Trouble;
 use pintail_host::supervise::protocol::Refusal;
 use pintail_host::supervise::{enter as enter_face, gate as gate_face, held, holder, server};
+use std::ffi::OsString;
 use std::time::Duration;
 
 pub(crate) fn agent(args: &Agent) -> Result<Exit, Failure> {
@@ -54,6 +55,12 @@ pub(crate) fn keep(args: &AtRoot) -> Result<Exit, Failure> {
 
 pub(crate) fn enter(args: &Enter) -> Result<Exit, Failure> {
     Ok(Exit::Code(enter_face::run(&args.service, args.instance)))
+}
+
+pub(crate) fn reap(argv: &[OsString]) -> Result<Exit, Failure> {
+    let code = pintail_os::reap::run(argv, &|why| screen::narrate(&format!("error: {why}")))
+        .map_err(|error| Trouble::new("cannot watch what it runs", error))?;
+    Ok(Exit::Code(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
 pub(crate) fn traffic(args: &Traffic) -> Result<Exit, Failure> {

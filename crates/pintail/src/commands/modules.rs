@@ -56,7 +56,12 @@ fn hint(language: Language, module: &str) -> String {
         Language::Python => {
             format!("the distribution that brings `{module}`, in `requirements.txt` or `pyproject.toml`")
         }
-        Language::Node => format!("`npm install --save {module}` puts it into `package.json`"),
+        Language::Ruby => format!("the gem that brings `{module}`, in `Gemfile`"),
+        Language::Node => {
+            format!(
+                "`npm install --save {module}` puts it into `package.json`; not if a bundler's alias is meant"
+            )
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-use common::{PINTAIL, Ran, apps::git, ran};
+use common::{PINTAIL, Ran, apps::git, apps::is_alive, ran};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

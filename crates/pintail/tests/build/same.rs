@@ -137,6 +137,21 @@ fn a_step_that_writes_outside_its_checkout_is_told() {
     assert_eq!(project.run(&["depot", "list", "--json"]).json()["artifacts"], serde_json::json!([]));
 }
 
+/// It would go on writing while files are taken.
+#[test]
+fn what_a_step_leaves_running_ends_with_it() {
+    let here = "sleep 1000 & echo $! > here";
+    let away =
+        "setsid sh -c 'echo $$ > away; sleep 1000' >/dev/null 2>&1 & until test -s away; do sleep 0.01; done";
+    let project =
+        Project::new(&format!("[build]\nsteps = [\"{here}\", \"{away}\", \"cat here away >&2\"]\n"));
+    project.commit("first");
+    let built = project.run(&["build", "--version", "1"]);
+    let left: Vec<u32> = built.expect(0).err.lines().filter_map(|line| line.parse().ok()).collect();
+    assert_eq!(left.len(), 2, "{}", built.all());
+    assert!(!left.into_iter().any(is_alive), "{}", built.all());
+}
+
 #[test]
 fn a_glob_that_fits_nothing_is_told_and_one_that_is_none_is_refused() {
     let project = Project::new("[build]\nexclude = [\"script/dev_*\"]\n");

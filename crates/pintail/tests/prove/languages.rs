@@ -132,3 +132,38 @@ fn ruby_finds_its_own_gems_and_what_the_artifact_brings() {
     change(&stage, &format!("{gems}/specifications/trinket-1.0.gemspec"), specification);
     build(&stage, "1.1").expect(0);
 }
+
+/// What no name of a file tells: only the interpreter that is started.
+#[test]
+fn a_language_that_only_a_first_line_or_the_shell_tells_is_sealed() {
+    apps::needs("perl", &["-MMoose", "-e", "1"], "libmoose-perl");
+    apps::needs("/usr/bin/python3", &["-c", "import six"], "python3 python3-six");
+    apps::needs("/usr/bin/ruby", &["--version"], "ruby");
+    let perl = "#!/usr/bin/perl\nuse Moose;\n";
+    // Moose and six are installed here; no gem is sure to be.
+    for (file, text, missing, told) in [
+        ("bin/app", perl, "Moose", "perl: "),
+        ("cgi-bin/a.cgi", perl, "Moose", "perl: "),
+        ("bin/app", "#!/usr/bin/python3\nimport six\n", "six", "python: "),
+        ("config.ru", "#!/usr/bin/ruby\nrequire 'trinket'\n", "trinket", "ruby: "),
+        ("check", "#!/bin/sh\nperl -MMoose -e 1\n", "Moose", ""),
+        ("check", "#!/bin/sh\nperl -e 'use Moose'\n", "Moose", ""),
+    ] {
+        let stage = project(&format!("test = \"./{file}\""), &[(file, text)]);
+        let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(stage.project.join(file), runs).unwrap();
+        commit(&stage);
+        let failed = build(&stage, "1.0");
+        let hint = format!("`{missing}` is declared nowhere");
+        assert!(refused(&stage, "1.0", &failed).contains(&hint), "{file}: {}", failed.all());
+        // Only what plays a part is told.
+        let first = text.lines().next().unwrap();
+        change(&stage, file, &format!("{first}\n"));
+        build(&stage, "1.0").expect(0);
+        let sealed = sealed(&stage, "1.0");
+        let named = ["perl: ", "python: ", "node: ", "ruby: "];
+        let languages: Vec<&str> =
+            named.into_iter().filter(|name| sealed.iter().any(|line| line.starts_with(name))).collect();
+        assert_eq!(languages.concat(), told, "{file}: {sealed:?}");
+    }
+}

@@ -27,8 +27,11 @@ fn nothing_of_the_operators_environment_is_handed_on_unless_it_is_declared() {
         ],
     );
     let names: BTreeSet<&str> = printed(&built).iter().map(|line| line.split_once('=').unwrap().0).collect();
-    // The shell itself sets `PWD`.
-    assert_eq!(names, BTreeSet::from(["HOME", "LC_ALL", "PATH", "PWD", "TZ", "WANTED"]));
+    // The shell itself sets `PWD`; the rest are the seals of languages, whatever is in the project.
+    let seals = ["GEM_HOME", "GEM_PATH", "NODE_OPTIONS", "NO_UPDATE_NOTIFIER", "PERL5OPT", "PYTHONPATH"];
+    let seals = seals.into_iter().chain(["PYTHONUSERBASE", "RUBYOPT"]);
+    let others: Vec<&str> = names.into_iter().filter(|name| !seals.clone().any(|one| one == *name)).collect();
+    assert_eq!(others, ["HOME", "LC_ALL", "PATH", "PWD", "TZ", "WANTED"]);
     assert!(built.err.contains("WANTED=yes\n") && !built.all().contains("hunter2"), "{}", built.all());
     let told = sealed(&stage, "1.0");
     assert_eq!(told[0], "environment: of the operator's only WANTED");
@@ -101,6 +104,50 @@ fn what_a_test_leaves_running_ends_with_it() {
     let stage = project("test = \"sleep 1000 & echo '<<'; echo $!; echo '>>'\"", &[]);
     let built = build(&stage, "1.0");
     assert!(!apps::is_alive(printed(&built)[0].parse().unwrap()), "{}", built.all());
+}
+
+/// What has left its group and its session, as daemons do, and what that has started in turn.
+#[test]
+fn a_daemon_that_a_test_starts_ends_with_it() {
+    let daemon = "setsid sh -c 'sleep 1000 & echo $! >$0; sleep 1000' $HOME/pid >/dev/null 2>&1 </dev/null &";
+    let test =
+        format!("{daemon} until test -s $HOME/pid; do sleep 0.01; done; echo '<<'; cat $HOME/pid; echo '>>'");
+    let stage = project(&format!("test = \"{test}\""), &[]);
+    let built = build(&stage, "1.0");
+    assert!(!apps::is_alive(printed(&built)[0].parse().unwrap()), "{}", built.all());
+    // The same when it takes too long, and it is told as it was.
+    let stage = project(&format!("test = \"{test}; sleep 1000\"\ntest_within = \"2s\""), &[]);
+    let failed = build(&stage, "1.0");
+    let error = refused(&stage, "1.0", &failed);
+    assert!(error.contains("ran longer than 2 s and was stopped"), "{error}");
+    let (_, behind) = failed.err.split_once("<<\n").unwrap();
+    assert!(!apps::is_alive(behind.lines().next().unwrap().parse().unwrap()), "{}", failed.all());
+    // By a signal, as it was.
+    let stage = project("test = \"kill -SEGV $$\"", &[]);
+    let failed = build(&stage, "1.0");
+    assert!(refused(&stage, "1.0", &failed).contains("$$` was killed by signal 11"), "{}", failed.all());
+}
+
+#[test]
+fn what_is_told_behind_a_test_begins_a_line() {
+    let stage = project("test = \"printf done\"", &[]);
+    assert_eq!(build(&stage, "1.0").expect(0).err, "done\n");
+    let failing = project("test = \"printf done; exit 1\"", &[]);
+    let failed = build(&failing, "1.0");
+    assert!(failed.expect(1).err.starts_with("done\nerror: cannot prove"), "{}", failed.all());
+}
+
+#[test]
+fn a_test_that_writes_into_the_projects_work_tree_proves_nothing() {
+    let stage = Stage::with(|root| apps::config(root, "", ""));
+    let test = format!("echo x > {}/made", stage.project.display());
+    stage.set_config(&apps::config(&stage.root, "", &format!("[build]\ntest = \"{test}\"\n")));
+    git(&stage.project, &["init", "--quiet"]);
+    commit(&stage);
+    let failed = build(&stage, "1.0");
+    let error = refused(&stage, "1.0", &failed);
+    assert!(error.contains("made` wrote outside its artifact, into `"), "{error}");
+    assert!(error.contains("`?? made`; a test may change only the folder that it is run in"), "{error}");
 }
 
 #[test]

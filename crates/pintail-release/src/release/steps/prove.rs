@@ -9,7 +9,13 @@ pub(super) fn act(hands: &Hands<'_>) -> Result<(), Failure> {
     if hands.bench.proof(&card).ok().flatten().is_some() {
         return Ok(());
     }
-    let proving = Proving { depot: &hands.bench, card: &card, config: hands.config, by: &hands.by };
+    let proving = Proving {
+        depot: &hands.bench,
+        folder: hands.folder,
+        card: &card,
+        config: hands.config,
+        by: &hands.by,
+    };
     let mut heard = |stream, bytes: &[u8]| hands.ear.borrow_mut().output(stream, bytes);
     prove(&proving, &mut heard, &|| hands.is_wanted()).map(drop).map_err(failure)
 }

@@ -22,14 +22,22 @@ pub enum Token {
     Words(Vec<String>),
     /// A variable, a pattern, a here-document.
     Value,
-    /// A number, or a version.
-    Number,
+    /// A number, or a version, as it stands there.
+    Number(String),
     /// `=>`.
     Fat,
     /// `->`.
     Arrow,
     /// Any other sign.
     Sign(char),
+}
+
+/// Whether `name` could be a module's: `Foo`, `Foo::Bar`, `Foo::2022`.
+pub fn is_module(name: &str) -> bool {
+    name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+        && name
+            .split("::")
+            .all(|part| !part.is_empty() && part.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()))
 }
 
 /// The tokens of `text`, each with its line, from 1.
@@ -65,7 +73,9 @@ impl Lexer {
     /// Whether a value has just ended, so that a sign that could begin one is an operator.
     fn behind_value(&self) -> bool {
         match self.last() {
-            Some(Token::Value | Token::Number | Token::Text(_) | Token::Words(_) | Token::Method(_)) => true,
+            Some(Token::Value | Token::Number(_) | Token::Text(_) | Token::Words(_) | Token::Method(_)) => {
+                true
+            }
             Some(Token::Sign(sign)) => matches!(sign, ')' | ']' | '}'),
             Some(Token::Word(word)) => !BEFORE_PATTERN.contains(&word.as_str()),
             _ => false,
@@ -324,7 +334,7 @@ impl Lexer {
     }
 
     fn number(&mut self) {
-        let line = self.line;
+        let (line, from) = (self.line, self.at);
         while let Some(c) = self.peek(0) {
             let range = c == '.' && self.peek(1) == Some('.');
             if range || !(c.is_ascii_alphanumeric() || c == '_' || c == '.') {
@@ -332,7 +342,8 @@ impl Lexer {
             }
             self.at += 1;
         }
-        self.push(Token::Number, line);
+        let number = self.text[from..self.at].iter().collect();
+        self.push(Token::Number(number), line);
     }
 
     fn variable(&mut self) {
@@ -415,7 +426,7 @@ impl Lexer {
         }
         let indented = self.peek(2) == Some('~');
         let at = self.at + 2 + usize::from(indented);
-        let value = matches!(self.last(), Some(Token::Value | Token::Number | Token::Sign(')' | ']')));
+        let value = matches!(self.last(), Some(Token::Value | Token::Number(_) | Token::Sign(')' | ']')));
         let (tag, end) = match self.text.get(at) {
             Some(quote @ ('"' | '\'')) => {
                 let length = self.text[at + 1..].iter().take_while(|c| *c != quote && **c != '\n').count();
