@@ -3,7 +3,7 @@
 //!
 //! The rooms: words (`perl_version`, `package`, `author`, `dist`), a module's text (`literal`, `scan`), what a
 //! distribution says of itself (`yaml`, `meta`), what is in it (`content`), what of it is indexed (`distribution`), the
-//! indexes (`index`), what may be published (`rules`), and where all lies (`store`).
+//! indexes (`index`), whose a name is (`owners`), what may be published (`rules`), and where all lies (`store`).
 
 mod perl_version;
 
@@ -26,6 +26,8 @@ mod content;
 mod distribution;
 
 mod index;
+
+mod owners;
 
 mod rules;
 

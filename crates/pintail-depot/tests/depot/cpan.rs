@@ -267,7 +267,7 @@ fn another_author_may_what_is_granted_and_no_longer_when_it_is_not() {
     depot.add("DDGC", "A-1.tar.gz", &[("lib/A.pm", &module("A::B", "1"))]);
     let granted = depot
         .text("authors.toml")
-        .replace("\"getty@example.com\"", "\"getty@example.com\"\nmay = [\"A::*\"]");
+        .replace("\"getty@example.com\"", "\"getty@example.com\"\nmay = [\"A\", \"A::*\"]");
     let ungranted = depot.text("authors.toml");
     fs::write(depot.folder().join("authors.toml"), &granted).unwrap();
     depot.add("GETTY", "A-2.tar.gz", &[("lib/A.pm", &module("A::B", "2"))]);
@@ -276,7 +276,8 @@ fn another_author_may_what_is_granted_and_no_longer_when_it_is_not() {
     let refused = depot.refused("GETTY", "A-4.tar.gz", &simple("A-4.tar.gz", "A::B", "4"));
     assert_eq!(
         refused,
-        "package `A::B` is `DDGC`'s; `GETTY` may add to it when `authors.toml` says so: `may = [\"A::B\"]`"
+        "distribution `A` is `DDGC`'s, as `D/DD/DDGC/A-1.tar.gz` says; `GETTY` may add to it when `authors.toml` says so: `may = [\"A\"]`\n  \
+         package `A::B` is `DDGC`'s; `GETTY` may add to it when `authors.toml` says so: `may = [\"A::B\"]`"
     );
     depot.add("DDGC", "A-4.tar.gz", &[("lib/A.pm", &module("A::B", "4"))]);
     fs::write(depot.folder().join("authors.toml"), "[authors.ddgc]\n").unwrap();
@@ -285,6 +286,45 @@ fn another_author_may_what_is_granted_and_no_longer_when_it_is_not() {
         .add(&depot.file("A-5.tar.gz", &simple("A-5.tar.gz", "A", "5")), &id("DDGC"), NOW)
         .unwrap_err();
     assert!(matches!(&error, CpanError::Authors { wrong, .. } if wrong.len() == 3), "{error}");
+}
+
+/// PAUSE asks for the main package too; what is not indexed would take the name of an artifact and block versions.
+#[test]
+fn a_distributions_name_is_that_of_who_came_first() {
+    let depot = Depot::new();
+    let nothing = |name: &str| dist(name, &[("bin/x", "#!perl")]);
+    let other = |name: &str| simple(name, "Getty::X", "1");
+    depot.add("DDGC", "Aa-Own-1.3.tar.gz", &[("lib/Aa/Own.pm", &module("Aa::Own", "1.3"))]);
+    depot.add("DDGC", "Whole-Set-1.tar.gz", &[("lib/In/It.pm", &module("In::It", "1"))]);
+    depot.add("DDGC", "Bin-Tool-1.1.tar.gz", &[("bin/tool", "#!perl")]);
+    depot.add("DDGC", "Bundled-1.tar.gz", &[("lib/A.pm", &module("Main::Of", "1"))]);
+    assert_snapshot!(
+        "cpan-names",
+        [
+            depot.refused("GETTY", "Aa-Own-1.4.tar.gz", &nothing("Aa-Own-1.4.tar.gz")),
+            depot.refused("GETTY", "aa-own-1.4-TRIAL.tar.gz", &other("aa-own-1.4-TRIAL.tar.gz")),
+            depot.refused("GETTY", "Aa-Own-9.tar.gz", &other("Aa-Own-9.tar.gz")),
+            depot.refused("GETTY", "Aa-Own-9.tar.gz", &simple("Aa-Own-9.tar.gz", "Aa::Own", "9")),
+            depot.refused("GETTY", "Whole-Set-2.tar.gz", &other("Whole-Set-2.tar.gz")),
+            depot.refused("GETTY", "Bin-Tool-2.tar.gz", &nothing("Bin-Tool-2.tar.gz")),
+            depot.refused("GETTY", "Main-Of-2.tar.gz", &nothing("Main-Of-2.tar.gz")),
+            depot.refused("GETTY", "Other-2.tar.gz", &simple("Other-2.tar.gz", "Whole::Set", "2")),
+        ]
+        .join("\n\n")
+    );
+    // Who is granted it may, but not below what was first: the name would change hands.
+    let granted = depot
+        .text("authors.toml")
+        .replace("\"getty@example.com\"", "\"getty@example.com\"\nmay = [\"Aa::Own\", \"Bin::Tool\"]");
+    fs::write(depot.folder().join("authors.toml"), &granted).unwrap();
+    depot.add("GETTY", "Aa-Own-1.4.tar.gz", &[("bin/x", "#!perl")]);
+    assert_eq!(
+        depot.refused("GETTY", "Bin-Tool-1.1-TRIAL.tar.gz", &nothing("Bin-Tool-1.1-TRIAL.tar.gz")),
+        "version 1.1 is not higher than that of `D/DD/DDGC/Bin-Tool-1.1.tar.gz`, which was first; choose a higher one"
+    );
+    // The one it belongs to goes on, with the package of its name as well.
+    depot.add("DDGC", "Aa-Own-1.4.tar.gz", &[("lib/Aa/Own.pm", &module("Aa::Own", "1.4"))]);
+    depot.add("DDGC", "Bin-Tool-1.0.tar.gz", &[("lib/Bin/Tool.pm", &module("Bin::Tool", "1.0"))]);
 }
 
 #[test]
