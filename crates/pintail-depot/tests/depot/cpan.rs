@@ -440,6 +440,23 @@ fn what_is_indexed_is_what_pause_indexes() {
         ("N-1.0-TRIAL3.tar.gz", vec![("lib/N.pm", "package N;")]),
         ("perl-5.36.0.tar.gz", vec![("lib/P.pm", "package P;")]),
         ("O-1.tar.gz", vec![("bin/o", "#!perl")]),
+        (
+            "Q-1.tar.gz",
+            vec![
+                ("lib/Dev.pm", "package Dev;\nour $VERSION = '1.00_01';\n"),
+                ("lib/Own.pm", "package Own 1.0_1 {}\npackage Other 2;\n"),
+                ("lib/Q.pm", "package Q;\nour $VERSION = 1.00_01;\n"),
+                ("lib/Made.pm", "package Made 2;\nprint $fh \"package Zz::Generated;\\n\";\npackage Rest;\n"),
+                ("lib/Local.pm", "package Local 1;\npackage Local::X;\n"),
+            ],
+        ),
+        (
+            "R-1.tar.gz",
+            vec![
+                ("META.json", r#"{"no_index": {"namespace": ["V6::N::"], "package": "R::X::"}}"#),
+                ("lib/R.pm", "package R 1;\npackage R::X;\npackage V6::N::M;\npackage V6::N;\n"),
+            ],
+        ),
     ];
     let told: Vec<String> = cases
         .into_iter()
