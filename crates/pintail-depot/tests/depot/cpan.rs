@@ -335,6 +335,7 @@ fn an_archive_that_is_none_or_leads_out_is_refused() {
     let mut corrupt = whole.clone();
     let middle = corrupt.len() / 2;
     corrupt[middle] ^= 0xff;
+    let deep = format!("Z-1/{}x", "d/".repeat(100));
     let archives: Vec<(&str, Vec<u8>)> = vec![
         ("empty", Vec::new()),
         ("no archive", b"package Z;".to_vec()),
@@ -355,6 +356,24 @@ fn an_archive_that_is_none_or_leads_out_is_refused() {
                 .symlink("Z-1/d/e", "../ok")
                 .end()
                 .gzip(),
+        ),
+        (
+            "links through links",
+            good()
+                .symlink("Z-1/a/b/c", "../..")
+                .symlink("Z-1/a/b/c/e", "../..")
+                .file("Z-1/a/b/c/e/x", b"")
+                .symlink("Z-1/l", "a/b/c/../x")
+                .file("Z-1/l", b"")
+                .member(HARD_LINK, "Z-1/h", "Z-1/a/b/c", 0, b"")
+                .member(HARD_LINK, "Z-1/i", "Z-1/l/x", 0, b"")
+                .end()
+                .gzip(),
+        ),
+        ("the top a link", good().symlink("Z-1", "lib").end().gzip()),
+        (
+            "deep",
+            good().member(b'L', "long", "", deep.len() as u64, deep.as_bytes()).file("-", b"").end().gzip(),
         ),
         ("hard link", good().member(HARD_LINK, "Z-1/h", "etc/passwd", 0, b"").end().gzip()),
         ("fifo", good().member(FIFO, "Z-1/f", "", 0, b"").end().gzip()),
