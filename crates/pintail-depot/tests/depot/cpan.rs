@@ -217,6 +217,83 @@ fn what_lies_there_and_should_not_is_told_and_hides_nothing() {
     }
 }
 
+/// Its names must not be free while nobody knows them.
+#[test]
+fn nothing_is_published_while_an_archive_can_not_be_read() {
+    let depot = Depot::new();
+    depot.add("DDGC", "Aa-Own-1.0.tar.gz", &[("lib/Aa/Own.pm", &module("Aa::Own", "1.0"))]);
+    depot.add("DDGC", "B-1.0.tar.gz", &[("lib/B.pm", &module("B", "1.0"))]);
+    let place = depot.folder().join("authors/id/D/DD/DDGC/Aa-Own-1.0.tar.gz");
+    let whole = fs::read(&place).unwrap();
+    let (name, taking) = ("Other-0.5.tar.gz", simple("Other-0.5.tar.gz", "Aa::Own", "0.5"));
+    let mut told = Vec::new();
+    fs::write(&place, &whole[..whole.len() / 2]).unwrap();
+    told.push(depot.refused("GETTY", name, &taking));
+    let made = depot.cpan.index(NOW).unwrap();
+    assert_eq!((made.archives, made.packages, made.faults.len()), (1, 1, 1));
+    told.extend(made.faults);
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    told.push(depot.refused("GETTY", name, &taking));
+    fs::remove_dir(&place).unwrap();
+    std::os::unix::fs::symlink("nowhere", &place).unwrap();
+    told.push(depot.refused("GETTY", name, &taking));
+    fs::remove_file(&place).unwrap();
+    assert_snapshot!("cpan-damaged", told.join("\n\n"));
+
+    fs::write(&place, &whole).unwrap();
+    assert_eq!(depot.cpan.index(NOW).unwrap().faults, Vec::<String>::new());
+    let rows = depot.rows();
+    // What the system can't read may be whole; the indexes stay as they are.
+    fs::remove_file(&place).unwrap();
+    std::os::unix::fs::symlink("Aa-Own-1.0.tar.gz", &place).unwrap();
+    let error = depot.refused("GETTY", name, &taking);
+    assert!(error.starts_with("can't read `") && error.contains("Aa-Own-1.0.tar.gz"), "{error}");
+    let error = depot.cpan.index(NOW).unwrap_err();
+    assert!(matches!(error, CpanError::Unreadable { .. }), "{error}");
+    let author = Author::parse("New <new@example.com>").unwrap();
+    assert!(depot.cpan.set_author(&id("NEW"), &author, NOW).is_err());
+    // As is a folder on a disk that isn't mounted.
+    let authors = depot.folder().join("authors");
+    fs::rename(&authors, depot.room.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/authors", &authors).unwrap();
+    assert!(matches!(depot.cpan.index(NOW).unwrap_err(), CpanError::Unreadable { .. }));
+    assert_eq!((depot.rows(), depot.cpan.authors().unwrap().iter().count()), (rows, 2));
+}
+
+#[test]
+fn what_never_was_a_distribution_is_told_and_stands_in_nobodys_way() {
+    let depot = Depot::new();
+    depot.add("DDGC", "A-1.0.tar.gz", &[("lib/A.pm", &module("A", "1.0"))]);
+    fs::write(depot.folder().join("authors/id/D/DD/DDGC/A-1.0.readme"), "").unwrap();
+    let added = depot.cpan.add(&depot.file("B-1.tar.gz", &simple("B-1.tar.gz", "B", "1")), &id("GETTY"), NOW);
+    let faults = added.unwrap().faults;
+    assert!(faults.len() == 1 && faults[0].contains("A-1.0.readme"), "{faults:?}");
+}
+
+/// Indexes of what is gone, or that nobody can read, are not right.
+#[test]
+fn indexes_without_archives_are_made_anew_and_all_can_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    const INDEX: &str = "modules/02packages.details.txt.gz";
+    let depot = Depot::new();
+    depot.add("DDGC", "A-1.0.tar.gz", &[("lib/A.pm", &module("A", "1.0"))]);
+    for path in [INDEX, "v1.0/history/A"] {
+        let place = depot.folder().join(path);
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o600)).unwrap();
+        let before = depot.modified_s(path);
+        assert_eq!(depot.cpan.index(NOW + 60_000).unwrap().changed, [path]);
+        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(depot.modified_s(path), before);
+    }
+    fs::remove_dir_all(depot.folder().join("authors")).unwrap();
+    fs::remove_file(depot.folder().join("authors.toml")).unwrap();
+    assert!(depot.cpan.is_used());
+    depot.cpan.index(NOW).unwrap();
+    assert_eq!((depot.rows(), depot.text("authors/01mailrc.txt.gz")), (String::new(), String::new()));
+    assert!(!depot.folder().join("v1.0/history/A").exists());
+}
+
 #[test]
 fn the_same_again_is_fine_and_mends_what_is_missing() {
     let depot = Depot::new();
