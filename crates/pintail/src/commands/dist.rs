@@ -200,6 +200,7 @@ fn python_refused(what: &str, error: PypiError) -> Failure {
     let trouble = Trouble::new(what, &error);
     match &error {
         PypiError::Write { .. } => trouble.hint(UNFINISHED).into(),
+        PypiError::Unreadable { .. } => trouble.hint(UNTOUCHED).into(),
         _ => trouble.into(),
     }
 }
