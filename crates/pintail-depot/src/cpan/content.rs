@@ -9,7 +9,7 @@ use std::path::Path;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
-use super::links::{Links, PATH_BYTES_MAX};
+use super::links::{FOLDERS_MAX, Links, PATH_BYTES_MAX};
 use super::meta::Meta;
 use super::scan::{Scanned, scan};
 use crate::decompress::{self, Opened};
@@ -29,9 +29,6 @@ const MEMBERS_MAX: usize = 200_000;
 /// Most modules that are looked into, and most packages in them. The largest distributions on CPAN have some 5,000.
 const MODULES_MAX: usize = 20_000;
 pub(crate) const PACKAGES_MAX: usize = 20_000;
-
-/// Most folders that a member lies below: each may be a link, and is looked up.
-const FOLDERS_MAX: usize = 100;
 
 /// Largest module that is looked into, 8 MiB, and largest META file, 4 MiB. They are read into memory.
 const MODULE_BYTES_MAX: u64 = 8 << 20;

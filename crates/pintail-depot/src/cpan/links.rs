@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// Longest path in bytes, and longest target of a link, as everywhere in a depot.
 pub(crate) const PATH_BYTES_MAX: usize = 4096;
 
+/// Most folders that a member lies below: each may be a link, and is looked up.
+pub(crate) const FOLDERS_MAX: usize = 100;
+
 /// Most links in an archive: they are kept until its end, each with its target.
 const LINKS_MAX: usize = 10_000;
 
@@ -72,15 +75,18 @@ impl Links {
                 if target.starts_with(b"/") {
                     return true;
                 }
+                let before = todo.len();
                 todo.extend(target.rsplit(|byte| *byte == b'/'));
+                let Some(left) = steps.checked_sub(todo.len() - before) else { return true };
+                *steps = left;
             }
             let Some(step) = todo.pop() else { return false };
-            let Some(left) = steps.checked_sub(1) else { return true };
-            *steps = left;
             match step {
                 b"" | b"." => {}
                 b".." if place.pop().is_none() => return true,
                 b".." => {}
+                // Nothing lies that deep.
+                _ if place.len() > FOLDERS_MAX => return false,
                 name => {
                     place.push(name);
                     if let Some(link) = self.at(&place) {
@@ -138,6 +144,11 @@ mod tests {
         }
         assert!(all.add("more", b"x", "more").is_err());
         let begun = std::time::Instant::now();
+        let _ = all.leading_out();
+        let mut all = Links::default();
+        for at in 0..LINKS_MAX {
+            all.add(&format!("l{at}"), format!("l{at}/").repeat(600).as_bytes(), "l").unwrap();
+        }
         let _ = all.leading_out();
         assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
     }

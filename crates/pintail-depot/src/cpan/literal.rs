@@ -216,9 +216,9 @@ fn quoted(text: &str) -> Option<Option<(String, &str)>> {
     };
     let literal = || {
         let (inner, rest) = inner[1..].split_once(close)?;
-        let is_literal = !inner.contains(['\\', open]) && !(interpolates && inner.contains(['$', '@']));
+        let is_code = inner.contains(['\\', open]) || (interpolates && inner.contains(['$', '@']));
         // `q$Revision: 1.2 $` is asked of nobody: it is not a version.
-        (is_literal && open != '$').then(|| (inner.trim().to_owned(), rest))
+        (!is_code && open != '$').then(|| (inner.trim().to_owned(), rest))
     };
     Some(literal())
 }
