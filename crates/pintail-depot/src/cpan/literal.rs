@@ -24,10 +24,11 @@ pub(crate) fn assigned(line: &str) -> Option<Assigned> {
     let mut seen = false;
     for (at, word) in variables {
         let (before, rest) = (&line[..at], &line[at + word.len()..]);
+        // What stands behind it in the line is the other one too.
         if is_hidden(before) {
-            continue;
+            break;
         }
-        if let Some(right) = right_side(rest) {
+        if let Some(right) = right_side(rest).and_then(|right| behind_sigil(before, right)) {
             return Some(value(right).map_or(Assigned::Code, Assigned::Literal));
         }
         if let Some(right) = is_first_of_list(before).then(|| right_of_list(rest)).flatten() {
@@ -47,7 +48,18 @@ fn is_variable(line: &str, at: usize) -> bool {
     let whole_word = qualifier.is_empty() || qualifier.ends_with([':', '\'']);
     whole_word
         && sigil.ends_with(['$', '*'])
+        && !sigil[..sigil.len() - 1].ends_with('\\')
         && !after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// What is given to the variable that ends `before`: to `*VERSION` a reference. Anything else gives it no version.
+fn behind_sigil<'a>(before: &str, right: &'a str) -> Option<&'a str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_:'".contains(c);
+    match (before.trim_end_matches(is_name).ends_with('*'), right.strip_prefix('\\')) {
+        (true, reference) => reference,
+        (false, None) => Some(right),
+        (false, Some(_)) => None,
+    }
 }
 
 /// What stands before the variable that ends `before`, without its sigil and package.
@@ -105,7 +117,6 @@ fn has_assignment(rest: &str) -> bool {
 
 /// The version that the right side of an assignment is, with nothing behind it that could make it another.
 fn value(right: &str) -> Option<String> {
-    let right = right.strip_prefix('\\').unwrap_or(right);
     let (version, rest) = called(right).or_else(|| plain(right)).or_else(|| in_parentheses(right))?;
     ended(version, rest)
 }
@@ -236,7 +247,9 @@ fn bare(text: &str) -> Option<(String, &str)> {
     }
     let plain = digits.replace('_', "");
     if number.starts_with('v') || plain.matches('.').count() > 1 {
-        return Some((format!("v{plain}"), rest));
+        // `1..2` is a range.
+        let is_whole = plain.split('.').all(|piece| !piece.is_empty());
+        return is_whole.then(|| (format!("v{plain}"), rest));
     }
     let is_octal = plain.starts_with('0') && plain.len() > 1 && !plain.starts_with("0.");
     let significant = plain.replace('.', "").trim_start_matches('0').len();
@@ -316,6 +329,10 @@ mod tests {
             "our $VERSION = 0.00001;",
             "our $VERSION = 1.2345678901234567;",
             "our $VERSION = 1e3;",
+            "our $VERSION = 1..2;",
+            "our $VERSION = \\'1.2';",
+            "*VERSION = 1.2;",
+            "our $VERSION = 1.10.;",
             "our $VERSION = '1.2' . '3';",
             "our $VERSION = '1.2'; $VERSION =~ s/_//; 1;",
             "our $VERSION = '1.2'; $VERSION .= '3';",
@@ -351,6 +368,8 @@ mod tests {
             "my $VERSION = '9';",
             "my ($VERSION) = '9';",
             "local $VERSION = '9';",
+            "my $VERSION = '9'; $VERSION = '3';",
+            "print \"our \\$VERSION = '9';\";",
         ] {
             assert_eq!(assigned(line), None, "{line}");
         }
