@@ -126,7 +126,8 @@ impl Cpan {
         let same = there.iter().find(|other| other.path() == new.path());
         let is_new = same.is_none();
         match same {
-            Some(same) if same.sums == new.sums => {}
+            // Put there by hand it may be one that is not accepted.
+            Some(same) if same.sums == new.sums => reasons.extend(same.faults.iter().cloned()),
             Some(_) => {
                 let path = new.path();
                 reasons.push(format!("`{path}` is there with other contents; choose a higher version"));

@@ -269,6 +269,11 @@ fn what_never_was_a_distribution_is_told_and_stands_in_nobodys_way() {
     let added = depot.cpan.add(&depot.file("B-1.tar.gz", &simple("B-1.tar.gz", "B", "1")), &id("GETTY"), NOW);
     let faults = added.unwrap().faults;
     assert!(faults.len() == 1 && faults[0].contains("A-1.0.readme"), "{faults:?}");
+    // What concerns the one that is added is not only told.
+    let blib = dist("D-1.0.tar.gz", &[("blib/lib/D.pm", "package D;\n1;\n")]);
+    fs::write(depot.folder().join("authors/id/D/DD/DDGC/D-1.0.tar.gz"), &blib).unwrap();
+    let refused = depot.refused("DDGC", "D-1.0.tar.gz", &blib);
+    assert!(refused.contains("blib"), "{refused}");
 }
 
 /// Indexes of what is gone, or that nobody can read, are not right.
