@@ -2,8 +2,8 @@
 //! installs from it. Knows PAUSE's rules and the clients' formats (`docs/formats/cpan.md`); does not know artifacts.
 //!
 //! The rooms: words (`perl_version`, `package`, `author`, `dist`), a module's text (`literal`, `scan`), what a
-//! distribution says of itself (`yaml`, `meta`), what is in it (`content`), what of it is indexed (`distribution`), the
-//! indexes (`index`), what may be published (`rules`), and where all lies (`store`).
+//! distribution says of itself (`yaml`, `meta`), what is in it (`links`, `content`), what of it is indexed (`distribution`), the
+//! indexes (`index`), whose a name is (`owners`), what may be published (`rules`), and where all lies (`store`).
 
 mod perl_version;
 
@@ -21,11 +21,15 @@ mod yaml;
 
 mod meta;
 
+mod links;
+
 mod content;
 
 mod distribution;
 
 mod index;
+
+mod owners;
 
 mod rules;
 

@@ -219,6 +219,17 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Lets everybody read the file at `path`; says whether not everybody could.
+pub fn let_all_read(path: &Path) -> io::Result<bool> {
+    const ALL_READ: u32 = 0o444;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & ALL_READ == ALL_READ {
+        return Ok(false);
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode((mode | ALL_READ) & 0o7777))?;
+    Ok(true)
+}
+
 /// Whether this process may make files in the folder at `path`.
 pub fn is_writable(path: &Path) -> bool {
     let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;

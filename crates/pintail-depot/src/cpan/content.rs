@@ -9,6 +9,7 @@ use std::path::Path;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
+use super::links::{FOLDERS_MAX, Links, PATH_BYTES_MAX};
 use super::meta::Meta;
 use super::scan::{Scanned, scan};
 use crate::decompress::{self, Opened};
@@ -28,9 +29,6 @@ const MEMBERS_MAX: usize = 200_000;
 /// Most modules that are looked into, and most packages in them. The largest distributions on CPAN have some 5,000.
 const MODULES_MAX: usize = 20_000;
 pub(crate) const PACKAGES_MAX: usize = 20_000;
-
-/// Longest path in bytes, as everywhere in a depot.
-const PATH_BYTES_MAX: usize = 4096;
 
 /// Largest module that is looked into, 8 MiB, and largest META file, 4 MiB. They are read into memory.
 const MODULE_BYTES_MAX: u64 = 8 << 20;
@@ -163,6 +161,7 @@ impl Read for Hashed {
 struct Reader {
     members: usize,
     tops: BTreeSet<String>,
+    links: Links,
     newest_s: u64,
     json: Option<Vec<u8>>,
     yaml: Option<Vec<u8>>,
@@ -200,6 +199,16 @@ impl Reader {
     }
 
     fn judge(&mut self, member: &Member, top: &str, path: &str, shown: &str) {
+        if path.split('/').count() > FOLDERS_MAX {
+            self.fault(format!("`{shown}` lies below more than {FOLDERS_MAX} folders"));
+            return;
+        }
+        // Some unpackers would write where the link leads.
+        if let Some(link) = self.links.at_or_above(path) {
+            let what = format!("`{shown}` lies where the link `{link}` is, or below it");
+            self.fault(what);
+            return;
+        }
         match &member.kind {
             Kind::File if path.is_empty() => {
                 self.fault(format!("`{shown}` stands beside the top folder, not in it"))
@@ -207,13 +216,22 @@ impl Reader {
             Kind::File | Kind::Directory if member.mode & 0o002 != 0 => {
                 self.fault(format!("`{shown}` is writable by everybody; pack it with other permissions"));
             }
-            Kind::Symlink if leads_out(&member.link, path.matches('/').count()) => {
-                self.fault(format!("link `{shown}` leads out of the top folder"));
+            Kind::Symlink => {
+                if let Err(why) = self.links.add(path, &member.link, shown) {
+                    self.fault_once(why);
+                }
             }
             // The target of a hard link is a path of the archive.
-            Kind::HardLink if !matches!(split(&member.link), Ok(Some((to, _))) if to == top) => {
-                self.fault(format!("link `{shown}` leads out of the top folder"));
-            }
+            Kind::HardLink => match split(&member.link) {
+                Ok(Some((to, path))) if to == top => {
+                    if let Some(link) = self.links.at_or_above(&path) {
+                        let what =
+                            format!("link `{shown}` is one to the link `{link}`, or to what is below it");
+                        self.fault(what);
+                    }
+                }
+                _ => self.fault(format!("link `{shown}` leads out of the top folder")),
+            },
             Kind::Other(what) => self.fault(format!("`{shown}` is {what}")),
             _ => {}
         }
@@ -275,6 +293,10 @@ impl Reader {
     }
 
     fn content(mut self, sums: Sums) -> Content {
+        let links = std::mem::take(&mut self.links);
+        for link in links.leading_out() {
+            self.fault(format!("link `{link}` leads out of the top folder"));
+        }
         if self.tops.len() > 1 {
             let told =
                 self.tops.iter().take(TOPS_TOLD_MAX).map(|top| format!("`{}`", shown::name(top.as_bytes())));
@@ -311,22 +333,4 @@ fn may_have_packages(path: &str) -> bool {
     let is_module = path.ends_with(".pm") || path.ends_with(".pm.PL");
     let top = path.split('/').next().unwrap_or_default();
     is_module && (top == path || !NOT_INSTALLED.contains(&top))
-}
-
-/// Whether a link at a path with `depth` folders above it leads above them all, at any of its steps.
-fn leads_out(link: &[u8], depth: usize) -> bool {
-    let mut depth = depth;
-    let steps = link.split(|byte| *byte == b'/').filter(|step| !step.is_empty() && *step != b".");
-    let climbs = steps.map(|step| step == b"..").any(|up| match (up, depth) {
-        (true, 0) => true,
-        (true, _) => {
-            depth -= 1;
-            false
-        }
-        (false, _) => {
-            depth += 1;
-            false
-        }
-    });
-    link.starts_with(b"/") || climbs
 }

@@ -42,6 +42,11 @@ impl DistName {
         &self.name
     }
 
+    /// The package that it is named after, with `::` for `-`, whether it is in it or not.
+    pub(crate) fn main_package_text(&self) -> String {
+        self.name.replace('-', "::")
+    }
+
     /// What the file name has behind the name, `-TRIAL` too.
     pub fn version_text(&self) -> &str {
         let stem = ENDINGS.iter().find_map(|ending| self.file_name.strip_suffix(ending)).unwrap_or_default();

@@ -164,6 +164,15 @@ impl Found<'_> {
                 continue;
             }
             let shown = shown::name(path.as_bytes());
+            if let Some((line, Assigned::Literal(version))) = &scanned.version
+                && version.contains('_')
+            {
+                let version = shown::name(version.as_bytes());
+                self.warn(format!(
+                    "`{shown}` line {line}: version `{version}` is for developers; nothing in the file is indexed"
+                ));
+                continue;
+            }
             let is_free =
                 |name: &PackageName| meta.is_none_or(|meta| !meta.no_index.has_package(name.as_str()));
             let packages: Vec<_> = scanned.packages.iter().filter(|(name, _)| is_free(name)).collect();

@@ -28,6 +28,14 @@ pub enum CpanError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Something in the depot can't be read, though it may be whole. Nothing was changed.
+    #[error("can't read `{}`, and what is in it counts: {source}", .path.display())]
+    Unreadable {
+        /// What.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// Something can't be written.
     #[error("can't write to the depot `{}`: {source}", .path.display())]
     Write {

@@ -62,11 +62,6 @@ impl<'a> Index<'a> {
         self.packages.get(name).and_then(|releases| releases.last())
     }
 
-    /// Who published a package first.
-    pub(crate) fn owner(&self, name: &PackageName) -> Option<&'a AuthorId> {
-        self.packages.get(name).and_then(|releases| releases.first()).map(|release| &release.of.author)
-    }
-
     /// Every file by its path in the depot, in the order in which they are written: what `02packages` leads to is
     /// there before it.
     pub(crate) fn files(&self, authors: &Authors) -> Vec<(String, Vec<u8>)> {

@@ -4,6 +4,9 @@
 /// Most times that the word is looked at in one line; each looks at the whole line.
 const WORDS_MAX: usize = 16;
 
+/// Most digits of a number that Perl gives back as they were typed.
+const NUMBER_DIGITS_MAX: usize = 15;
+
 /// What a line says about the version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Assigned {
@@ -15,13 +18,21 @@ pub(crate) enum Assigned {
 
 /// What `line` assigns to a variable `VERSION` (`$VERSION`, `$My::App::VERSION`, `*VERSION`); nothing if it doesn't.
 pub(crate) fn assigned(line: &str) -> Option<Assigned> {
+    let line = without_comment(line);
     let words = line.match_indices("VERSION").take(WORDS_MAX);
     let variables = words.filter(|(at, _)| is_variable(line, *at));
     let mut seen = false;
     for (at, word) in variables {
-        let rest = &line[at + word.len()..];
-        if let Some(right) = right_side(rest) {
+        let (before, rest) = (&line[..at], &line[at + word.len()..]);
+        // What stands behind it in the line is the other one too.
+        if is_hidden(before) {
+            break;
+        }
+        if let Some(right) = right_side(rest).and_then(|right| behind_sigil(before, right)) {
             return Some(value(right).map_or(Assigned::Code, Assigned::Literal));
+        }
+        if let Some(right) = is_first_of_list(before).then(|| right_of_list(rest)).flatten() {
+            return Some(value_of_list(right).map_or(Assigned::Code, Assigned::Literal));
         }
         seen |= has_assignment(rest);
     }
@@ -37,7 +48,59 @@ fn is_variable(line: &str, at: usize) -> bool {
     let whole_word = qualifier.is_empty() || qualifier.ends_with([':', '\'']);
     whole_word
         && sigil.ends_with(['$', '*'])
+        && !sigil[..sigil.len() - 1].ends_with('\\')
         && !after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// What is given to the variable that ends `before`: to `*VERSION` a reference. Anything else gives it no version.
+fn behind_sigil<'a>(before: &str, right: &'a str) -> Option<&'a str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_:'".contains(c);
+    match (before.trim_end_matches(is_name).ends_with('*'), right.strip_prefix('\\')) {
+        (true, reference) => reference,
+        (false, None) => Some(right),
+        (false, Some(_)) => None,
+    }
+}
+
+/// What stands before the variable that ends `before`, without its sigil and package.
+fn declarator(before: &str) -> &str {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_:'".contains(c);
+    before.trim_end_matches(is_name).trim_end_matches(['$', '*']).trim_end()
+}
+
+/// Whether it is another variable of that name, which no package has.
+fn is_hidden(before: &str) -> bool {
+    let before = declarator(before);
+    let before = before.strip_suffix('(').unwrap_or(before).trim_end();
+    let word = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    ["my", "state", "local"].contains(&word)
+}
+
+/// `our ($VERSION`, `(our $VERSION`.
+fn is_first_of_list(before: &str) -> bool {
+    let before = declarator(before);
+    before.strip_suffix("our").unwrap_or(before).trim_end().ends_with('(')
+}
+
+/// What stands behind the `=` of a list that is left of it.
+fn right_of_list(rest: &str) -> Option<&str> {
+    let (others, rest) = rest.split_once(')')?;
+    let is_variables = |c: char| c.is_ascii_alphanumeric() || c.is_whitespace() || "_:$@%,".contains(c);
+    let is_list = others.trim().is_empty() || others.trim_start().starts_with(',');
+    (is_list && others.chars().all(is_variables)).then(|| right_side(rest)).flatten()
+}
+
+/// The first value of a list, or the only one.
+fn value_of_list(right: &str) -> Option<String> {
+    let Some((first, rest)) = right.strip_prefix('(').and_then(|inner| {
+        let inner = inner.trim_start();
+        called(inner).or_else(|| plain(inner))
+    }) else {
+        return value(right);
+    };
+    let (others, rest) = rest.trim_start().split_once(')')?;
+    let is_list = others.is_empty() || (others.starts_with(',') && !others.contains('('));
+    is_list.then(|| ended(first, rest)).flatten()
 }
 
 /// What stands behind `=`, if that comes next.
@@ -54,8 +117,17 @@ fn has_assignment(rest: &str) -> bool {
 
 /// The version that the right side of an assignment is, with nothing behind it that could make it another.
 fn value(right: &str) -> Option<String> {
-    let right = right.strip_prefix('\\').unwrap_or(right);
-    let (version, rest) = called(right).or_else(|| plain(right))?;
+    let (version, rest) = called(right).or_else(|| plain(right)).or_else(|| in_parentheses(right))?;
+    ended(version, rest)
+}
+
+fn in_parentheses(right: &str) -> Option<(String, &str)> {
+    let (version, rest) = plain(right.strip_prefix('(')?.trim_start())?;
+    Some((version, rest.trim_start().strip_prefix(')')?))
+}
+
+/// A version, if what stands behind it doesn't make another of it.
+fn ended(version: String, rest: &str) -> Option<String> {
     let rest = rest.trim_start();
     let rest = match rest.strip_prefix(';').map(str::trim_start) {
         Some(more) if takes_underscores(more) => return Some(version.replace('_', "")),
@@ -68,13 +140,12 @@ fn value(right: &str) -> Option<String> {
 
 /// The two ways in which a version for developers is made a number, where nothing else stands behind it.
 fn takes_underscores(rest: &str) -> bool {
-    let packed: String = without_comment(rest).split_whitespace().collect();
+    let packed: String = rest.split_whitespace().collect();
     ["$VERSION=eval$VERSION", "$VERSION=~tr/_//d"].contains(&packed.trim_end_matches(';'))
 }
 
 /// Whether code behind the literal does something to a version; reading it is fine.
-fn changes_it(rest: &str) -> bool {
-    let code = without_comment(rest);
+fn changes_it(code: &str) -> bool {
     code.match_indices("VERSION").take(WORDS_MAX).any(|(at, word)| {
         let (before, after) = (code[..at].trim_end_matches(['$', ' ']), code[at + word.len()..].trim_start());
         let operator = after.trim_start_matches(|c: char| "|/.+-*&^x".contains(c));
@@ -83,8 +154,29 @@ fn changes_it(rest: &str) -> bool {
     })
 }
 
-fn without_comment(code: &str) -> &str {
-    code.split('#').next().unwrap_or_default()
+/// A line up to its comment. A `#` in quotes begins none, nor does one that stands against other text (`$#list`,
+/// `s#a#b#`); where quotes can't be told, it is enough that there is space before it.
+fn without_comment(line: &str) -> &str {
+    let (mut quote, mut before, mut likely) = (None, ' ', None);
+    for (at, c) in line.char_indices() {
+        let begins = c == '#' && (before.is_whitespace() || ";{},)".contains(before));
+        match quote {
+            None if begins => return &line[..at],
+            None if c == '"' || (c == '\'' && !is_in_name(line, at)) => quote = Some(c),
+            Some(open) if c == open && before != '\\' => quote = None,
+            Some(_) if begins => likely = likely.or(Some(at)),
+            _ => {}
+        }
+        before = c;
+    }
+    let end = likely.filter(|_| quote.is_some());
+    &line[..end.unwrap_or(line.len())]
+}
+
+/// `My'App`: the apostrophe is what `::` was.
+fn is_in_name(line: &str, at: usize) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphabetic();
+    line[..at].ends_with(is_letter) && line[at + 1..].starts_with(is_letter)
 }
 
 /// `qv("1.2.3")`, `version->declare("v1.2.3")` and the like.
@@ -109,37 +201,65 @@ fn argument(text: &str) -> Option<(String, &str)> {
 
 /// A text in quotes, or a bare number.
 fn plain(text: &str) -> Option<(String, &str)> {
-    let first = text.chars().next()?;
-    if first == '\'' || first == '"' {
-        let (inner, rest) = text[1..].split_once(first)?;
-        let is_literal = !inner.contains('\\') && (first == '\'' || !inner.contains(['$', '@']));
-        return is_literal.then(|| (inner.trim().to_owned(), rest));
+    quoted(text).unwrap_or_else(|| bare(text))
+}
+
+/// A text in quotes and what is behind them; nothing in it if it is no literal. Nothing if there are no quotes.
+fn quoted(text: &str) -> Option<Option<(String, &str)>> {
+    let (interpolates, inner) = match (text.strip_prefix("qq"), text.strip_prefix('q')) {
+        (Some(inner), _) => (true, inner.trim_start()),
+        (None, Some(inner)) => (false, inner.trim_start()),
+        (None, None) => (text.starts_with('"'), text),
+    };
+    let is_named = inner.len() < text.len();
+    let open = inner.chars().next()?;
+    let is_quote =
+        if is_named { open.is_ascii_punctuation() && !"_=,;#".contains(open) } else { "'\"".contains(open) };
+    if !is_quote {
+        return None;
     }
-    if let Some(rest) = ["q(", "qq("].iter().find_map(|quote| text.strip_prefix(quote)) {
-        let (inner, rest) = rest.split_once(')')?;
-        return (!inner.contains(['\\', '$', '@', '('])).then(|| (inner.trim().to_owned(), rest));
-    }
-    bare(text)
+    let close = match open {
+        '(' => ')',
+        '[' => ']',
+        '{' => '}',
+        '<' => '>',
+        other => other,
+    };
+    let literal = || {
+        let (inner, rest) = inner[1..].split_once(close)?;
+        let is_code = inner.contains(['\\', open]) || (interpolates && inner.contains(['$', '@']));
+        // `q$Revision: 1.2 $` is asked of nobody: it is not a version.
+        (!is_code && open != '$').then(|| (inner.trim().to_owned(), rest))
+    };
+    Some(literal())
 }
 
 /// A number as Perl reads it: `1.10` is 1.1, `1.00_01` is 1.0001, `1.2.3` and `v1.2` are v-strings.
 fn bare(text: &str) -> Option<(String, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || "._v".contains(c))).unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
-    let digits = number.strip_prefix('v').unwrap_or(number);
+    let with_zero =
+        (number.starts_with('.') && number.matches('.').count() == 1).then(|| format!("0{number}"));
+    let digits = with_zero.as_deref().unwrap_or(number.strip_prefix('v').unwrap_or(number));
     let is_number = digits.starts_with(|c: char| c.is_ascii_digit()) && !digits.contains('v');
     if !is_number || rest.starts_with(|c: char| c.is_alphanumeric()) {
         return None;
     }
     let plain = digits.replace('_', "");
-    match plain.split_once('.') {
-        _ if number.starts_with('v') => Some((format!("v{plain}"), rest)),
-        Some((_, fraction)) if fraction.contains('.') => Some((format!("v{plain}"), rest)),
-        // Octal.
-        _ if plain.starts_with('0') && plain.len() > 1 && !plain.starts_with("0.") => None,
-        Some(_) => Some((plain.trim_end_matches('0').trim_end_matches('.').to_owned(), rest)),
-        None => Some((plain, rest)),
+    if number.starts_with('v') || plain.matches('.').count() > 1 {
+        // `1..2` is a range.
+        let is_whole = plain.split('.').all(|piece| !piece.is_empty());
+        return is_whole.then(|| (format!("v{plain}"), rest));
     }
+    let is_octal = plain.starts_with('0') && plain.len() > 1 && !plain.starts_with("0.");
+    let significant = plain.replace('.', "").trim_start_matches('0').len();
+    // Perl writes what is beyond that otherwise than it was typed.
+    let is_tiny = plain.starts_with("0.0000") && significant > 0;
+    if is_octal || is_tiny || significant > NUMBER_DIGITS_MAX {
+        return None;
+    }
+    let number = if plain.contains('.') { plain.trim_end_matches('0').trim_end_matches('.') } else { &plain };
+    Some((number.to_owned(), rest))
 }
 
 #[cfg(test)]
@@ -174,6 +294,20 @@ mod tests {
             ("our $VERSION = version->new('1.2');", "1.2"),
             ("*VERSION = \\'1.01';", "1.01"),
             ("our $VERSION = q(1.5);", "1.5"),
+            ("our $VERSION = qq{1.7};", "1.7"),
+            ("our $VERSION = q [1.7];", "1.7"),
+            ("our $VERSION = qq|1.7|;", "1.7"),
+            ("our ($VERSION) = '1.7';", "1.7"),
+            ("our($VERSION)=('1.7');", "1.7"),
+            ("(our $VERSION) = '1.7';", "1.7"),
+            ("our ($VERSION, @ISA) = ('1.2', 'X');", "1.2"),
+            ("our $VERSION = ('1.7');", "1.7"),
+            ("our $VERSION = .5;", "0.5"),
+            ("our $VERSION = 1.;", "1"),
+            ("our $VERSION = 100;", "100"),
+            ("our $VERSION = '1.5'; # $VERSION .= 'x'", "1.5"),
+            ("our $NAME = '# no comment'; our $VERSION = '1.5';", "1.5"),
+            ("$x = $#list; s#a#b#; our $VERSION = '1.5';", "1.5"),
             ("our $VERSION = ' 1.5 ';", "1.5"),
             ("our $VERSION = '1.02+b1';", "1.02+b1"),
         ] {
@@ -188,7 +322,17 @@ mod tests {
             "our $VERSION = $Other::VERSION;",
             "our $VERSION = do { my @r = (q$Revision: 1.2 $ =~ /\\d+/g) };",
             "our $VERSION = \"1.$minor\";",
-            "our ($VERSION, @ISA) = ('1.2', 'X');",
+            "our ($VERSION, @ISA) = (one(), 'X');",
+            "our (@ISA, $VERSION) = ('1.2', 'X');",
+            "our $VERSION = qq{1.$minor};",
+            "our $VERSION = q$Revision: 1.2 $;",
+            "our $VERSION = 0.00001;",
+            "our $VERSION = 1.2345678901234567;",
+            "our $VERSION = 1e3;",
+            "our $VERSION = 1..2;",
+            "our $VERSION = \\'1.2';",
+            "*VERSION = 1.2;",
+            "our $VERSION = 1.10.;",
             "our $VERSION = '1.2' . '3';",
             "our $VERSION = '1.2'; $VERSION =~ s/_//; 1;",
             "our $VERSION = '1.2'; $VERSION .= '3';",
@@ -219,6 +363,13 @@ mod tests {
             "$VERSION >= 1.2",
             "Foo->VERSION('1.2');",
             "die if $VERSION != 2;",
+            "package V24; # our $VERSION = '9'",
+            "s/'//; # our $VERSION = '9'",
+            "my $VERSION = '9';",
+            "my ($VERSION) = '9';",
+            "local $VERSION = '9';",
+            "my $VERSION = '9'; $VERSION = '3';",
+            "print \"our \\$VERSION = '9';\";",
         ] {
             assert_eq!(assigned(line), None, "{line}");
         }

@@ -42,14 +42,15 @@ impl NoIndex {
         let below = |folder: &String| {
             path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
         };
-        self.files.iter().any(|file| file == path) || self.directories.iter().any(below)
+        self.files.iter().any(|file| file.trim_end_matches('/') == path) || self.directories.iter().any(below)
     }
 
     /// Whether that package is. A namespace is what is below it, not itself.
     pub(crate) fn has_package(&self, package: &str) -> bool {
+        let plain = |name: &'_ str| name.strip_suffix("::").unwrap_or(name).to_owned();
         let below =
-            |space: &String| package.strip_prefix(space.as_str()).is_some_and(|rest| rest.starts_with("::"));
-        self.packages.iter().any(|one| one == package) || self.namespaces.iter().any(below)
+            |space: &String| package.strip_prefix(&plain(space)).is_some_and(|rest| rest.starts_with("::"));
+        self.packages.iter().any(|one| plain(one) == package) || self.namespaces.iter().any(below)
     }
 }
 
@@ -118,16 +119,17 @@ mod tests {
     #[test]
     fn both_forms_say_the_same() {
         let json = br#"{"provides": {"My::App": {"file": "lib/My/App.pm", "version": "0.10"}, "My::Other": {"file": "x"}},
-            "no_index": {"directory": ["t", "inc/"], "file": "lib/X.pm", "package": ["A"], "namespace": ["B"]},
+            "no_index": {"directory": ["t", "inc/"], "file": "lib/X.pm", "package": ["A", "C::"], "namespace": ["B", "V6::N::"]},
             "release_status": "testing", "distribution_type": "script"}"#;
         let yaml = b"provides:\n  My::App:\n    file: lib/My/App.pm\n    version: '0.10'\n  My::Other:\n    file: x\nno_index:\n  \
-            directory: [t, inc/]\n  file: lib/X.pm\n  package: [A]\n  namespace: [B]\nrelease_status: testing\ndistribution_type: script\n";
+            directory: [t, inc/]\n  file: lib/X.pm\n  package: [A, 'C::']\n  namespace: [B, 'V6::N::']\nrelease_status: testing\ndistribution_type: script\n";
         let meta = Meta::from_json(json).unwrap();
         assert_eq!(meta, Meta::from_yaml(yaml).unwrap());
         let path = |path: &str| meta.no_index.has_path(path);
         assert!(path("t/x.pm") && path("inc/y.pm") && path("lib/X.pm"));
         assert!(!path("tt/x.pm") && !path("t") && !path("lib/X.pmc"));
         let package = |name: &str| meta.no_index.has_package(name);
+        assert!(package("C") && package("V6::N::X") && !package("V6::N") && !package("V6::NX"));
         assert!(package("A") && package("B::C") && !package("A::B") && !package("B") && !package("Bx::C"));
     }
 

@@ -1,18 +1,21 @@
-//! What may be published beside what is there: no version twice, none lower, no package of somebody else, none that
+//! What may be published beside what is there: no version twice, none lower, no name of somebody else, none that
 //! differs from another in case only. Knows values; does not know where they lie.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::author::Authors;
+use super::author::{AuthorId, Authors};
 use super::distribution::Distribution;
 use super::index::{Index, Release};
+use super::owners::Owners;
 use super::package::PackageName;
 use super::perl_version::PerlVersion;
 
-/// Everything that speaks against publishing `new` beside `there`. What isn't indexed takes nobody's name.
+/// Everything that speaks against publishing `new` beside `there`. What isn't indexed takes no package's name, but that
+/// of its distribution, and of an artifact.
 pub(crate) fn against(new: &Distribution, there: &[Distribution], authors: &Authors) -> Vec<String> {
-    let mut faults = Vec::new();
+    let names = Names { owners: Owners::of(there), authors, author: new.author() };
+    let mut faults: Vec<String> = names.against_name(new).into_iter().collect();
     if new.unindexed.is_some() {
         return faults;
     }
@@ -26,7 +29,7 @@ pub(crate) fn against(new: &Distribution, there: &[Distribution], authors: &Auth
                 "package `{name}` differs from `{other}`, which is there, in upper and lower case only"
             ));
         }
-        faults.extend(not_theirs(new, name, &index, authors));
+        faults.extend(names.against_package(name));
         faults.extend(index.latest(name).and_then(|latest| not_higher(new, name, version, latest)));
     }
     faults
@@ -67,18 +70,70 @@ fn not_higher(
     }
 }
 
-/// Who comes first has a package; another needs to be told in `authors.toml`.
-fn not_theirs(
-    new: &Distribution,
-    name: &PackageName,
-    index: &Index<'_>,
-    authors: &Authors,
-) -> Option<String> {
-    let author = new.author();
-    let owner = index.owner(name).filter(|owner| *owner != author)?;
-    let is_granted =
-        authors.find(author).is_some_and(|about| about.may.iter().any(|grant| grant.covers(name)));
-    (!is_granted).then(|| {
-        format!("package `{name}` is `{owner}`'s; `{author}` may add to it when `authors.toml` says so: `may = [\"{name}\"]`")
-    })
+/// Whose names are, for one author. Who comes first has a name; another needs to be told in `authors.toml`.
+struct Names<'a> {
+    owners: Owners<'a>,
+    authors: &'a Authors,
+    author: &'a AuthorId,
+}
+
+impl Names<'_> {
+    /// A distribution's name is that of its main package, and of who released under it first.
+    fn against_name(&self, new: &Distribution) -> Option<String> {
+        let (name, author) = (new.name.name(), self.author);
+        let package: Option<PackageName> = new.name.main_package_text().parse().ok();
+        let first = self.owners.of_name(new).filter(|first| first.of.author != *author);
+        if package.as_ref().is_some_and(|package| self.may(package)) {
+            // Nothing lower than the first, or the name would be the other's from then on.
+            let first = first.filter(|first| new.name.version() <= first.version)?;
+            let (version, path) = (new.name.version(), first.of.path());
+            return Some(format!(
+                "version {version} is not higher than that of `{path}`, which was first; choose a higher one"
+            ));
+        }
+        let grant = match &package {
+            Some(package) => format!("; {}", self.grant(package)),
+            None => String::new(),
+        };
+        let owner = package.as_ref().and_then(|package| self.owners.of_package(package));
+        if let (Some(owner), Some(package)) = (owner.filter(|owner| *owner != author), &package) {
+            let is_in_it = new.unindexed.is_none() && new.packages.contains_key(package);
+            return (!is_in_it).then(|| {
+                format!(
+                    "distribution `{name}` is named after package `{package}`, which is `{owner}`'s{grant}"
+                )
+            });
+        }
+        first.map(|first| {
+            format!("distribution `{name}` is `{}`'s, as `{}` says{grant}", first.of.author, first.of.path())
+        })
+    }
+
+    fn against_package(&self, name: &PackageName) -> Option<String> {
+        if self.may(name) {
+            return None;
+        }
+        let is_others = |owner: &&AuthorId| **owner != *self.author;
+        if let Some(owner) = self.owners.of_package(name) {
+            return Some(owner)
+                .filter(is_others)
+                .map(|owner| format!("package `{name}` is `{owner}`'s; {}", self.grant(name)));
+        }
+        let named = self.owners.named_after(name).filter(|first| first.of.author != *self.author)?;
+        Some(format!(
+            "package `{name}` has the name of `{}`, which is `{}`'s; {}",
+            named.of.path(),
+            named.of.author,
+            self.grant(name)
+        ))
+    }
+
+    fn may(&self, name: &PackageName) -> bool {
+        let about = self.authors.find(self.author);
+        about.is_some_and(|about| about.may.iter().any(|grant| grant.covers(name)))
+    }
+
+    fn grant(&self, name: &PackageName) -> String {
+        format!("`{}` may add to it when `authors.toml` says so: `may = [\"{name}\"]`", self.author)
+    }
 }

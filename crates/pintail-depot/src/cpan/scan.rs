@@ -3,6 +3,7 @@
 
 use super::literal::{Assigned, assigned};
 use super::package::PackageName;
+use super::perl_version::PerlVersion;
 
 /// Longest line that is looked at, 64 KiB: data, not code, has longer ones.
 const LINE_BYTES_MAX: usize = 64 << 10;
@@ -10,12 +11,17 @@ const LINE_BYTES_MAX: usize = 64 << 10;
 /// Most packages of one file: no hand and no generator makes more, a hostile one would.
 const PACKAGES_MAX: usize = 10_000;
 
+/// What may stand before a file's first line and is no text.
+const BYTE_ORDER_MARKS: [&[u8]; 5] =
+    [b"\0\0\xfe\xff", b"\xff\xfe\0\0", b"\xfe\xff", b"\xff\xfe", b"\xef\xbb\xbf"];
+
 /// What is in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Scanned {
     /// Its packages in their order, each with the version that stands in its own line.
     pub(crate) packages: Vec<(PackageName, Option<String>)>,
-    /// What the first assignment to a `VERSION` says, with its line, from 1.
+    /// What the first line says that declares a package with a version or assigns to a `VERSION`, with that line's
+    /// number, from 1.
     pub(crate) version: Option<(usize, Assigned)>,
 }
 
@@ -28,6 +34,8 @@ struct Words {
 
 /// Reads a file. In one that makes another (`.pm.PL`), `__END__` is text of the other and ends nothing.
 pub(crate) fn scan(source: &[u8], makes_another: bool) -> Scanned {
+    let mark = BYTE_ORDER_MARKS.iter().find_map(|mark| source.strip_prefix(*mark));
+    let source = mark.unwrap_or(source);
     let mut scanned = Scanned::default();
     let (mut in_pod, mut words) = (false, Words::default());
     for (at, line) in source.split(|byte| *byte == b'\n').enumerate() {
@@ -45,16 +53,23 @@ pub(crate) fn scan(source: &[u8], makes_another: bool) -> Scanned {
         if !makes_another && is_end(line) {
             break;
         }
-        if scanned.version.is_none() && !line.trim_start().starts_with('#') {
-            scanned.version = assigned(line).map(|assigned| (at + 1, assigned));
-        }
         let code = line.split('#').next().unwrap_or_default();
         words.learn(code);
+        if scanned.version.is_none() && !is_condition(line) {
+            let version = words.version(code).map(Assigned::Literal).or_else(|| assigned(line));
+            scanned.version = version.map(|version| (at + 1, version));
+        }
         if scanned.packages.len() < PACKAGES_MAX {
             scanned.packages.extend(words.declared(code));
         }
     }
     scanned
+}
+
+/// What holds only sometimes is nobody's version, as MakeMaker has it.
+fn is_condition(line: &str) -> bool {
+    let word = line.trim_start().split(|c: char| !is_word(c)).next().unwrap_or_default();
+    ["if", "unless", "elsif"].contains(&word)
 }
 
 fn is_end(line: &str) -> bool {
@@ -69,11 +84,13 @@ fn is_word(c: char) -> bool {
 impl Words {
     /// `class` and `role` mean something only where a module or feature gives them meaning.
     fn learn(&mut self, code: &str) {
-        let Some(used) = code.trim_start().strip_prefix("use ").map(str::trim_start) else {
+        let Some(used) = begun(code).strip_prefix("use").filter(|rest| rest.starts_with(char::is_whitespace))
+        else {
             return;
         };
+        let used = used.trim_start();
         let module = used.split(|c: char| !is_word(c) && c != ':').next().unwrap_or_default();
-        let asks_for_class = used.split(|c: char| !is_word(c)).any(|word| word == "class");
+        let asks_for_class = used.split(|c: char| !is_word(c)).any(|word| ["class", "all"].contains(&word));
         match module {
             "feature" | "experimental" => self.class |= asks_for_class,
             "Feature::Compat::Class" => self.class = true,
@@ -82,36 +99,46 @@ impl Words {
         }
     }
 
-    /// The first declaration in a line; a second one is not seen, as PAUSE doesn't see it.
+    /// The declaration that a line begins with; a second one is not seen, as PAUSE doesn't see it, and none in a text
+    /// that is printed.
     fn declared(&self, code: &str) -> Option<(PackageName, Option<String>)> {
-        let words = [("package", true), ("class", self.class), ("role", self.role)];
-        let found = words
-            .iter()
-            .filter(|(_, known)| *known)
-            .flat_map(|(word, _)| code.match_indices(word).map(|(at, word)| (at, at + word.len())));
-        let mut places: Vec<(usize, usize)> = found.collect();
-        places.sort_unstable();
-        let declared = places.into_iter().find_map(|(at, end)| declaration(&code[..at], &code[end..]))?;
-        let (name, version) = declared;
+        let (name, version) = declaration(self.behind_word(code)?)?;
         let name: PackageName = name.replace('\'', "::").parse().ok()?;
-        let is_nobodys = ["main", "DB"].contains(&name.as_str()) || name.as_str().starts_with("Local::");
+        let is_nobodys =
+            ["main", "DB", "Local"].contains(&name.as_str()) || name.as_str().starts_with("Local::");
         (!is_nobodys).then_some((name, version))
+    }
+
+    /// The version in a line that declares a package, in any form that is one: it is the file's.
+    fn version(&self, code: &str) -> Option<String> {
+        let behind = self.behind_word(code)?.trim_start().split_once(char::is_whitespace)?.1.trim_start();
+        let end = behind.find(|c: char| c.is_whitespace() || ";{:".contains(c))?;
+        let (version, behind) = behind.split_at(end);
+        let is_declared = behind.trim_start().starts_with([';', '{', ':']);
+        (is_declared && version.parse::<PerlVersion>().is_ok_and(|version| version != PerlVersion::undef()))
+            .then(|| version.to_owned())
+    }
+
+    /// What stands behind the word that declares a package, if the line begins with it.
+    fn behind_word<'a>(&self, code: &'a str) -> Option<&'a str> {
+        let words = [("package", true), ("class", self.class), ("role", self.role)];
+        let known = words.iter().filter(|(_, known)| *known);
+        known
+            .filter_map(|(word, _)| begun(code).strip_prefix(*word))
+            .find(|rest| rest.starts_with(char::is_whitespace))
     }
 }
 
+/// A line from where a statement may begin in it.
+fn begun(code: &str) -> &str {
+    code.trim_start_matches(|c: char| c.is_whitespace() || c == '{' || c == ';')
+}
+
 /// Name and version behind the word `package`, where it declares one.
-fn declaration<'a>(before: &str, rest: &'a str) -> Option<(&'a str, Option<String>)> {
-    if before.ends_with(|c: char| is_word(c) || "*$\\@%&".contains(c))
-        || !rest.starts_with(char::is_whitespace)
-    {
-        return None;
-    }
+fn declaration(rest: &str) -> Option<(&str, Option<String>)> {
     let rest = rest.trim_start();
     let end = rest.find(|c: char| !is_word(c) && c != ':' && c != '\'').unwrap_or(rest.len());
     let (name, rest) = rest.split_at(end);
-    if name.is_empty() {
-        return None;
-    }
     let behind = rest.trim_start();
     let ends = |text: &str| text.is_empty() || text.starts_with([';', '{', '}', ':']);
     if ends(behind) {
@@ -119,8 +146,11 @@ fn declaration<'a>(before: &str, rest: &'a str) -> Option<(&'a str, Option<Strin
     }
     let end = behind.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == 'v')).unwrap_or(behind.len());
     let (version, behind) = behind.split_at(end);
-    (is_strict(version) && rest.len() > behind.len() && ends(behind.trim_start()))
-        .then(|| (name, Some(version.to_owned())))
+    if is_strict(version) && rest.len() > behind.len() && ends(behind.trim_start()) {
+        return Some((name, Some(version.to_owned())));
+    }
+    // `class A:isa(B)`: the last colon may end the name.
+    name.rfind(':').map(|colon| (&name[..colon], None))
 }
 
 /// The form that Perl takes behind a package's name: `1`, `1.02`, `v1.2.3`.
@@ -173,7 +203,7 @@ mod tests {
             ("$package A;", &[]),
             ("my_package A;", &[]),
             ("package main; package DB;", &[]),
-            ("package DB;\npackage main;\npackage Local::X;", &[]),
+            ("package DB;\npackage main;\npackage Local::X;\npackage Local;\npackage Locale;", &["Locale"]),
             ("package 1A;", &[]),
             ("package A::;", &[]),
             ("=pod\n\npackage A;\n\n=cut\n\npackage B;", &["B"]),
@@ -186,6 +216,17 @@ mod tests {
             ("use experimental qw( class );\nclass A :isa(B) {", &["A"]),
             ("use Object::Pad;\nrole A;\nclass B;", &["A", "B"]),
             ("use Feature::Compat::Class;\nrole A;", &[]),
+            ("print $fh \"package Zz::Generated;\\n\";", &[]),
+            ("my $code = 'package Zz;'; package A;", &[]),
+            ("eval q{package Zz;\n1};", &[]),
+            (" ;{; package A;", &["A"]),
+            ("\u{feff}package A;", &["A"]),
+            ("no strict; package A;", &[]),
+            ("use Feature::Compat::Class;\nclass A:isa(B) {", &["A"]),
+            ("{ use feature qw(say :all);\n  class A;", &["A"]),
+            ("package A: B", &["A"]),
+            ("package A 1.2.3;", &[]),
+            ("package A 1.5 is great", &[]),
             ("the package is here\nprint \"package A is\";", &[]),
         ] {
             assert_eq!(packages(source), expected, "{source}");
@@ -196,6 +237,17 @@ mod tests {
     fn the_first_assignment_is_the_files() {
         let source = "package A;\n# $VERSION = '0.1';\n\n=pod\n\n$VERSION = '0.2';\n\n=cut\n\nour $VERSION = '1.0';\n$VERSION = '2';\n";
         assert_eq!(scan(source.as_bytes(), false).version, Some((10, Assigned::Literal("1.0".to_owned()))));
+        let literal = |line, version: &str| Some((line, Assigned::Literal(version.to_owned())));
+        for (source, version) in [
+            ("package A 1.0;\nour $VERSION = '2';\n", literal(1, "1.0")),
+            ("package A 1.02_03 { }\nour $VERSION = '2';\n", literal(1, "1.02_03")),
+            ("package A; # our $VERSION = '9'\nour $VERSION = '1';\n", literal(2, "1")),
+            ("if (1) { $VERSION = '9' }\niffy(); our $VERSION = '1';\n", literal(2, "1")),
+            ("my $VERSION = '9';\n$VERSION = '1';\n", literal(2, "1")),
+            ("package A undef;\npackage B x;\n", None),
+        ] {
+            assert_eq!(scan(source.as_bytes(), false).version, version, "{source}");
+        }
         let behind = "package A;\n__END__\nour $VERSION = '1.0';\n";
         assert_eq!(scan(behind.as_bytes(), false).version, None);
         assert!(scan(behind.as_bytes(), true).version.is_some());

@@ -14,13 +14,15 @@ use std::sync::{Mutex, PoisonError};
 
 use super::author::{AUTHORS_BYTES_MAX, Author, AuthorId, Authors, with_author};
 use super::content::{self, ContentError, TARBALL_BYTES_MAX};
-use super::dist::DistName;
+use super::dist::{DistName, DistNameError};
 use super::distribution::Distribution;
 use super::error::CpanError;
-use super::index::{CHECKSUMS, HISTORY, Index, LATEST};
+use super::index::{CHECKSUMS, HISTORY, Index, LATEST, PACKAGES};
 use super::rules::against;
 use crate::partial::Partial;
 use crate::publisher::{Publisher, names};
+use crate::tarball::ArchiveError;
+use pintail_os::files::let_all_read;
 
 /// The file in the depot's folder that says who may publish.
 pub const AUTHORS: &str = "authors.toml";
@@ -41,8 +43,27 @@ pub struct Added {
     pub distribution: Distribution,
     /// Whether it is new; if not, the very same bytes were there.
     pub is_new: bool,
-    /// What is wrong with others that are there, a sentence each.
+    /// What is wrong with others that are there and doesn't concern it, a sentence each.
     pub faults: Vec<String>,
+}
+
+/// What lies there.
+struct There {
+    distributions: Vec<Distribution>,
+    /// What is not indexed and why, a sentence each.
+    faults: Vec<String>,
+    /// Those of them that are somebody's distributions by their names and can't be read: what they have nobody knows.
+    damaged: Vec<String>,
+}
+
+/// Why a file is no distribution.
+enum NoDistribution {
+    /// It never was one.
+    Stray(String),
+    /// It was one.
+    Damaged(String),
+    /// It can't be told: the system fails.
+    Failed(io::Error),
 }
 
 /// How making the indexes ended.
@@ -64,9 +85,9 @@ impl Cpan {
         Cpan { folder: folder.into() }
     }
 
-    /// Whether there are any, or somebody who may publish some.
+    /// Whether there are any, or somebody who may publish some, or indexes of what there was.
     pub fn is_used(&self) -> bool {
-        self.folder.join(AUTHORS).exists() || self.folder.join(ARCHIVES).exists()
+        [AUTHORS, ARCHIVES, PACKAGES, LATEST, HISTORY].iter().any(|path| self.folder.join(path).exists())
     }
 
     /// The authors.
@@ -75,21 +96,23 @@ impl Cpan {
         Authors::read(&text).map_err(|wrong| self.wrong_authors(wrong))
     }
 
-    /// Declares an author, or calls one otherwise. `now_ms` is the present, in milliseconds since 1970.
-    pub fn set_author(&self, id: &AuthorId, author: &Author, now_ms: u64) -> Result<(), CpanError> {
+    /// Declares an author, or calls one otherwise, and makes the indexes. `now_ms` is the present, in milliseconds since
+    /// 1970.
+    pub fn set_author(&self, id: &AuthorId, author: &Author, now_ms: u64) -> Result<Indexed, CpanError> {
         let publisher = self.begin(now_ms)?;
         let text = self.authors_text()?;
         let text = with_author(&text, id, author).map_err(|wrong| self.wrong_authors(wrong))?;
+        let there = self.there()?;
         publisher.put(AUTHORS, text.as_bytes()).map_err(|source| self.unwritten(source))?;
-        let (there, faults) = self.distributions()?;
-        self.write(&publisher, &there, faults).map(drop)
+        self.write(&publisher, &there.distributions, there.faults)
     }
 
     /// Publishes the archive `file` as `author`'s. `now_ms` is the present, in milliseconds since 1970.
     ///
     /// # Errors
-    /// Everything that speaks against it, and then nothing has changed. Or an index can't be written: then the archive
-    /// may be there, and the next adding or [`Cpan::index`] puts it in.
+    /// Everything that speaks against it, and then nothing has changed; that another archive can't be read is among it,
+    /// for nobody knows whose names are in there. Or an index can't be written: then the archive may be there, and the
+    /// next adding or [`Cpan::index`] puts it in.
     pub fn add(&self, file: &Path, author: &AuthorId, now_ms: u64) -> Result<Added, CpanError> {
         let publisher = self.begin(now_ms)?;
         let authors = self.authors()?;
@@ -98,11 +121,13 @@ impl Cpan {
         let Some(new) = read_new(file, partial.path(), author, &mut reasons) else {
             return Err(CpanError::Refused { faults: reasons });
         };
-        let (mut there, faults) = self.distributions()?;
+        let There { distributions: mut there, faults, damaged } = self.there()?;
+        reasons.extend(damaged);
         let same = there.iter().find(|other| other.path() == new.path());
         let is_new = same.is_none();
         match same {
-            Some(same) if same.sums == new.sums => {}
+            // Put there by hand it may be one that is not accepted.
+            Some(same) if same.sums == new.sums => reasons.extend(same.faults.iter().cloned()),
             Some(_) => {
                 let path = new.path();
                 reasons.push(format!("`{path}` is there with other contents; choose a higher version"));
@@ -136,10 +161,14 @@ impl Cpan {
 
     /// Makes every index from the archives and authors. Files that are right are not touched. `now_ms` is the present,
     /// in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Something can't be read though it may be whole, for want of permission or a disk that fails: then nothing has
+    /// changed. What is damaged is no error; it is told and left out.
     pub fn index(&self, now_ms: u64) -> Result<Indexed, CpanError> {
         let publisher = self.begin(now_ms)?;
-        let (there, faults) = self.distributions()?;
-        self.write(&publisher, &there, faults)
+        let there = self.there()?;
+        self.write(&publisher, &there.distributions, there.faults)
     }
 
     fn begin(&self, now_ms: u64) -> Result<Publisher, CpanError> {
@@ -161,9 +190,9 @@ impl Cpan {
         }
     }
 
-    /// Everything below `authors/id` that can be read, by path, and what is wrong with the rest. Archives are read at
+    /// Everything below `authors/id`, by path, and what is wrong with what is no distribution. Archives are read at
     /// the same time, as many as there are processors: nearly all of it is decompressing and hashing.
-    fn distributions(&self) -> Result<(Vec<Distribution>, Vec<String>), CpanError> {
+    fn there(&self) -> Result<There, CpanError> {
         let archives = self.archives()?;
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (next, read) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
@@ -178,25 +207,57 @@ impl Cpan {
                 });
             }
         });
-        let (mut distributions, mut faults) = (Vec::new(), Vec::new());
+        let mut there = There { distributions: Vec::new(), faults: Vec::new(), damaged: Vec::new() };
         for (path, read) in read.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let unindexed = |why: &str| format!("`{path}` is not indexed: {why}");
             match read {
                 Ok(distribution) => {
-                    let wrong = distribution.faults.iter();
-                    faults.extend(wrong.map(|fault| format!("`{path}` is not indexed: {fault}")));
-                    distributions.push(distribution);
+                    there.faults.extend(distribution.faults.iter().map(|fault| unindexed(fault)));
+                    there.distributions.push(distribution);
                 }
-                Err(why) => faults.push(format!("`{path}` is not indexed: {why}")),
+                Err(NoDistribution::Stray(why)) => there.faults.push(unindexed(&why)),
+                Err(NoDistribution::Damaged(why)) => {
+                    there.faults.push(unindexed(&why));
+                    there.damaged.push(format!(
+                        "`{path}` can't be read, and nobody knows whose the names in it are ({why}); put a whole copy in \
+                         its place, or take it out of the depot"
+                    ));
+                }
+                Err(NoDistribution::Failed(source)) => {
+                    return Err(CpanError::Unreadable { path: self.folder.join(path), source });
+                }
             }
         }
-        Ok((distributions, faults))
+        Ok(there)
     }
 
-    fn distribution(&self, author: &AuthorId, file_name: &str, path: &str) -> Result<Distribution, String> {
+    fn distribution(
+        &self,
+        author: &AuthorId,
+        file_name: &str,
+        path: &str,
+    ) -> Result<Distribution, NoDistribution> {
         let name: DistName =
-            file_name.parse().map_err(|error: super::dist::DistNameError| error.to_string())?;
-        let content =
-            content::read(&self.folder.join(path)).map_err(|error: ContentError| error.to_string())?;
+            file_name.parse().map_err(|error: DistNameError| NoDistribution::Stray(error.to_string()))?;
+        let place = self.folder.join(path);
+        // Opening a pipe would wait for ever.
+        let damaged = |why: &str| Err(NoDistribution::Damaged(why.to_owned()));
+        match std::fs::metadata(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return damaged("it is a link to nothing");
+            }
+            Err(error) => return Err(NoDistribution::Failed(error)),
+            Ok(about) if !about.is_file() => return damaged("it is no file"),
+            Ok(_) => {}
+        }
+        let content = content::read(&place).map_err(|error| match error {
+            ContentError::File(source) => NoDistribution::Failed(source),
+            // What the decompressor says has no number of the system.
+            ContentError::Archive(ArchiveError::Read(source)) if source.raw_os_error().is_some() => {
+                NoDistribution::Failed(source)
+            }
+            other => NoDistribution::Damaged(other.to_string()),
+        })?;
         Ok(Distribution::new(author.clone(), name, content))
     }
 
@@ -226,7 +287,11 @@ impl Cpan {
 
     fn list(&self, folder: &str) -> Result<Vec<String>, CpanError> {
         let path = self.folder.join(folder);
-        names(&path).map_err(|source| CpanError::Read { path, source })
+        // A disk that isn't mounted: what is there may be whole.
+        if path.ancestors().any(|path| path.is_symlink() && !path.exists()) {
+            return Err(CpanError::Unreadable { path, source: io::ErrorKind::NotFound.into() });
+        }
+        names(&path).map_err(|source| CpanError::Unreadable { path, source })
     }
 
     /// Writes what the clients read, the index of packages last, and then takes away what belongs to packages that are
@@ -241,7 +306,9 @@ impl Cpan {
         let index = Index::of(there);
         let mut changed = Vec::new();
         for (path, bytes) in index.files(&authors) {
-            if publisher.put(&path, &bytes).map_err(|source| self.unwritten(source))? {
+            let put = publisher.put(&path, &bytes).map_err(|source| self.unwritten(source))?;
+            let opened = let_all_read(&self.folder.join(&path)).map_err(|source| self.unwritten(source))?;
+            if put || opened {
                 changed.push(path);
             }
         }

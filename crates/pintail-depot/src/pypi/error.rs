@@ -17,7 +17,7 @@ pub enum PypiError {
         /// What it should be.
         what: &'static str,
         /// Why it isn't.
-        why: &'static str,
+        why: String,
     },
     /// Too large.
     #[error("it is larger than {most} bytes, which is not accepted")]
@@ -31,9 +31,29 @@ pub enum PypiError {
         /// Where, in the depot.
         path: String,
     },
+    /// `pip` would not know which of two files it is to install.
+    #[error("`{path}` is there, which is the same version to `pip`; choose another version")]
+    SameVersion {
+        /// Where, in the depot.
+        path: String,
+    },
+    /// Something that is no file.
+    #[error("`{path}` is there and is no file; remove it")]
+    InTheWay {
+        /// Where, in the depot.
+        path: String,
+    },
     /// Something can't be read.
     #[error("can't read `{}`: {source}", .path.display())]
     Read {
+        /// What.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Something in the depot can't be read, though it may be whole. Nothing was changed.
+    #[error("can't read `{}`, and what is in it counts: {source}", .path.display())]
+    Unreadable {
         /// What.
         path: PathBuf,
         /// The system's reason.

@@ -1,7 +1,10 @@
 //! What a Python distribution's file name says. Knows the names that packaging's specifications allow.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+
+use pep440_rs::Version;
 
 /// Longest file name in bytes, well below what file systems take.
 const FILE_NAME_BYTES_MAX: usize = 220;
@@ -45,9 +48,20 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName {
     text: String,
-    project: ProjectName,
     version: String,
+    meaning: Meaning,
+}
+
+/// What a name says to `pip`, which spells it in many ways: `Ptx-1.0.tar.gz` is `ptx-1.0.0.tar.gz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    project: ProjectName,
+    version: Version,
     kind: Kind,
+    /// What a wheel's build has, its number without leading zeros.
+    build: String,
+    /// What a wheel is for: Pythons, ABIs, platforms.
+    tags: Vec<BTreeSet<String>>,
 }
 
 /// A file name that doesn't say it.
@@ -69,7 +83,7 @@ impl FileName {
 
     /// The project.
     pub fn project(&self) -> &ProjectName {
-        &self.project
+        &self.meaning.project
     }
 
     /// The version, as the name has it.
@@ -79,7 +93,12 @@ impl FileName {
 
     /// What it is.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.meaning.kind
+    }
+
+    /// What the name says to `pip`.
+    pub(crate) fn meaning(&self) -> &Meaning {
+        &self.meaning
     }
 }
 
@@ -88,38 +107,51 @@ impl FromStr for FileName {
 
     fn from_str(typed: &str) -> Result<Self, FileNameError> {
         let apart = wheel(typed).or_else(|| source(typed)).filter(|_| typed.len() <= FILE_NAME_BYTES_MAX);
-        let (project, version, kind) =
+        let (version, meaning) =
             apart.ok_or_else(|| FileNameError { typed: crate::shown::name(typed.as_bytes()) })?;
-        Ok(FileName { text: typed.to_owned(), project, version: version.to_owned(), kind })
+        Ok(FileName { text: typed.to_owned(), version: version.to_owned(), meaning })
     }
 }
 
 /// NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.
-fn wheel(typed: &str) -> Option<(ProjectName, &str, Kind)> {
+fn wheel(typed: &str) -> Option<(&str, Meaning)> {
     let parts: Vec<&str> = typed.strip_suffix(".whl")?.split('-').collect();
-    let has_build = match parts.len() {
-        5 => false,
-        6 => true,
+    let build = match parts.len() {
+        5 => "",
+        6 => parts[2],
         _ => return None,
     };
     let is_tag = |tag: &&str| {
         !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
     };
-    let build_is_right = !has_build || parts[2].starts_with(|c: char| c.is_ascii_digit());
-    let tags_are_right = parts[2..].iter().all(is_tag);
-    (build_is_right && tags_are_right && is_version(parts[1]))
-        .then(|| Some((ProjectName::of(parts[0])?, parts[1], Kind::Wheel)))?
+    let build_is_right = build.is_empty() || build.starts_with(|c: char| c.is_ascii_digit());
+    if !build_is_right || parts.len() == 6 && build.is_empty() || !parts[2..].iter().all(is_tag) {
+        return None;
+    }
+    let tags = parts[parts.len() - 3..]
+        .iter()
+        .map(|tags| tags.split('.').map(str::to_ascii_lowercase).collect::<BTreeSet<_>>());
+    let meaning = Meaning {
+        project: ProjectName::of(parts[0])?,
+        version: version(parts[1])?,
+        kind: Kind::Wheel,
+        build: build.trim_start_matches('0').to_owned(),
+        tags: tags.collect(),
+    };
+    Some((parts[1], meaning))
 }
 
-fn source(typed: &str) -> Option<(ProjectName, &str, Kind)> {
-    let (name, version) = typed.strip_suffix(".tar.gz")?.rsplit_once('-')?;
-    is_version(version).then(|| Some((ProjectName::of(name)?, version, Kind::Source)))?
+fn source(typed: &str) -> Option<(&str, Meaning)> {
+    let (name, text) = typed.strip_suffix(".tar.gz")?.rsplit_once('-')?;
+    let (project, version) = (ProjectName::of(name)?, version(text)?);
+    Some((text, Meaning { project, version, kind: Kind::Source, build: String::new(), tags: Vec::new() }))
 }
 
-/// What PEP 440 may have in a file name, roughly: `pip` leaves out what it can't read, and says so.
-fn is_version(version: &str) -> bool {
-    version.starts_with(|c: char| c.is_ascii_digit())
-        && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+!".contains(&byte))
+/// What PEP 440 has. `pip` doesn't see a file with another version.
+fn version(text: &str) -> Option<Version> {
+    let is_plain = text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+!".contains(&byte));
+    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -161,6 +193,9 @@ mod tests {
             "a-1.0.zip",
             "a.tar.gz",
             "a-one.tar.gz",
+            "a-1.0.what.tar.gz",
+            "a-1..0-py3-none-any.whl",
+            "a-1.0--py3-none-any.whl",
             "-1.0.tar.gz",
             "_a-1.0.tar.gz",
             "a-1.0<b>.tar.gz",
@@ -170,6 +205,30 @@ mod tests {
             assert!(file.parse::<FileName>().is_err(), "{file}");
         }
         assert!(format!("{}-1.0.tar.gz", "a".repeat(250)).parse::<FileName>().is_err());
+    }
+
+    #[test]
+    fn what_is_the_same_to_pip_is_the_same() {
+        let name = |text: &str| text.parse::<FileName>().unwrap().meaning;
+        for (a, b) in [
+            ("ptx-1.0.tar.gz", "Ptx-1.0.tar.gz"),
+            ("ptx-1.0.tar.gz", "ptx-1.0.0.tar.gz"),
+            ("p_t.x-1.0rc1.tar.gz", "p-t-x-1.0.RC.1.tar.gz"),
+            ("a-1.0.post1-py3-none-any.whl", "a-1.post1-py3-none-any.whl"),
+            ("a-1-py2.py3-none-any.whl", "a-1-py3.PY2-none-any.whl"),
+            ("a-1-01b-py3-none-any.whl", "a-1-1b-py3-none-any.whl"),
+        ] {
+            assert_eq!(name(a), name(b));
+        }
+        for (a, b) in [
+            ("ptx-1.0.tar.gz", "ptx-1.0+local.tar.gz"),
+            ("ptx-1.0.tar.gz", "ptx-1!1.0.tar.gz"),
+            ("ptx-1.0.tar.gz", "ptx-1.0-py3-none-any.whl"),
+            ("a-1-py3-none-any.whl", "a-1-py2-none-any.whl"),
+            ("a-1-py3-none-any.whl", "a-1-1-py3-none-any.whl"),
+        ] {
+            assert_ne!(name(a), name(b));
+        }
     }
 
     proptest::proptest! {

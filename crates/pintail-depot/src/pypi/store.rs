@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use pintail_os::files::let_all_read;
 use sha2::{Digest as _, Sha256};
 
+use super::content;
 use super::error::PypiError;
 use super::name::{FileName, Kind, ProjectName};
 use super::page;
@@ -16,9 +18,6 @@ use crate::publisher::{Publisher, hex, names};
 
 /// Largest file in bytes, 4 GiB: wheels with whole frameworks in them have some.
 const FILE_BYTES_MAX: u64 = 4 << 30;
-
-/// How far from its end a zip says that it is one: the record and the longest comment.
-const ZIP_END_BYTES: u64 = 22 + 65_535;
 
 /// Where the files lie, a folder for each project.
 const FILES: &str = "packages";
@@ -39,7 +38,7 @@ pub struct Added {
     pub file: FileName,
     /// Whether it is new; if not, the very same bytes were there.
     pub is_new: bool,
-    /// What is wrong with others that are there, a sentence each.
+    /// What is wrong with others that are there and doesn't concern it, a sentence each.
     pub faults: Vec<String>,
 }
 
@@ -65,9 +64,9 @@ impl Pypi {
         Pypi { folder: folder.into() }
     }
 
-    /// Whether there are any.
+    /// Whether there are any, or pages of what there was.
     pub fn is_used(&self) -> bool {
-        self.folder.join(FILES).exists()
+        [FILES, PAGES].iter().any(|path| self.folder.join(path).exists())
     }
 
     /// Publishes the wheel or source distribution `file`. `now_ms` is the present, in milliseconds since 1970.
@@ -77,13 +76,30 @@ impl Pypi {
         let publisher = self.begin(now_ms)?;
         let (partial, sha256) = self.copy(file, &publisher)?;
         let unread = |source| PypiError::Read { path: file.to_owned(), source };
-        check(partial.path(), name.kind()).map_err(unread)?.map_or(Ok(()), Err)?;
-        let path = format!("{FILES}/{}/{}", name.project(), name.as_str());
-        let is_new = publisher.publish_new(partial, &path).map_err(|source| self.unwritten(source))?;
-        let (projects, faults) = self.projects()?;
-        let there = projects.get(name.project()).and_then(|files| files.get(name.as_str()));
-        if there.is_none_or(|(_, there)| *there != sha256) {
-            return Err(PypiError::Taken { path });
+        if let Some(why) = content::fault(partial.path(), name.kind()).map_err(unread)? {
+            let what = match name.kind() {
+                Kind::Wheel => "wheel",
+                Kind::Source => "source distribution",
+            };
+            return Err(PypiError::Content { what, why });
+        }
+        let (mut projects, faults) = self.projects()?;
+        let files = projects.entry(name.project().clone()).or_default();
+        let path_of = |name: &FileName| format!("{FILES}/{}/{}", name.project(), name.as_str());
+        let path = path_of(&name);
+        let is_new = match files.get(name.as_str()) {
+            Some((_, there)) if *there == sha256 => false,
+            Some(_) => return Err(PypiError::Taken { path }),
+            None => true,
+        };
+        if is_new {
+            if let Some((there, _)) = files.values().find(|(there, _)| there.meaning() == name.meaning()) {
+                return Err(PypiError::SameVersion { path: path_of(there) });
+            }
+            if !publisher.publish_new(partial, &path).map_err(|source| self.unwritten(source))? {
+                return Err(PypiError::InTheWay { path });
+            }
+            files.insert(name.as_str().to_owned(), (name.clone(), sha256));
         }
         let faults = self.write(&publisher, &projects, faults)?.faults;
         Ok(Added { file: name, is_new, faults })
@@ -124,21 +140,33 @@ impl Pypi {
         let (mut projects, mut faults) = (Projects::new(), Vec::new());
         let list = |path: &str| {
             let path = self.folder.join(path);
-            names(&path).map_err(|source| PypiError::Read { path, source })
+            names(&path).map_err(|source| PypiError::Unreadable { path, source })
         };
         for folder in list(FILES)? {
             for file in list(&format!("{FILES}/{folder}"))? {
                 let path = format!("{FILES}/{folder}/{file}");
-                match file.parse::<FileName>().ok().filter(|name| name.project().as_str() == folder) {
-                    Some(name) => {
-                        let sha256 = sha256_of(&self.folder.join(&path))
-                            .map_err(|source| PypiError::Read { path: self.folder.join(&path), source })?;
-                        projects.entry(name.project().clone()).or_default().insert(file, (name, sha256));
-                    }
-                    None => faults.push(format!(
+                let Some(name) =
+                    file.parse::<FileName>().ok().filter(|name| name.project().as_str() == folder)
+                else {
+                    faults.push(format!(
                         "`{path}` is on no page: its name is not that of a file of `{folder}`"
-                    )),
+                    ));
+                    continue;
+                };
+                let place = self.folder.join(&path);
+                let is_file = match std::fs::metadata(&place) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                    about => about
+                        .map_err(|source| PypiError::Unreadable { path: place.clone(), source })?
+                        .is_file(),
+                };
+                if !is_file {
+                    faults.push(format!("`{path}` is on no page: it is no file"));
+                    continue;
                 }
+                let sha256 =
+                    sha256_of(&place).map_err(|source| PypiError::Unreadable { path: place, source })?;
+                projects.entry(name.project().clone()).or_default().insert(file, (name, sha256));
             }
         }
         Ok((projects, faults))
@@ -160,7 +188,9 @@ impl Pypi {
         }
         pages.push((format!("{PAGES}/index.html"), page::of_all(projects.keys())));
         for (path, page) in pages {
-            if publisher.put(&path, page.as_bytes()).map_err(|source| self.unwritten(source))? {
+            let put = publisher.put(&path, page.as_bytes()).map_err(|source| self.unwritten(source))?;
+            let opened = let_all_read(&self.folder.join(&path)).map_err(|source| self.unwritten(source))?;
+            if put || opened {
                 indexed.changed.push(path);
             }
         }
@@ -182,30 +212,6 @@ fn sha256_of(path: &Path) -> io::Result<String> {
         match file.read(&mut buffer)? {
             0 => return Ok(hex(&sha256.finalize())),
             count => sha256.update(&buffer[..count]),
-        }
-    }
-}
-
-/// What is wrong with the file's first and last bytes, if something is. What is in between is its installer's to judge.
-fn check(path: &Path, kind: Kind) -> io::Result<Option<PypiError>> {
-    let mut file = File::open(path)?;
-    let mut start = Vec::new();
-    (&file).take(4).read_to_end(&mut start)?;
-    let wrong = |what, why| Ok(Some(PypiError::Content { what, why }));
-    match kind {
-        Kind::Source if !start.starts_with(&[0x1f, 0x8b]) => wrong("source distribution", "it is not gzip"),
-        Kind::Source => Ok(None),
-        Kind::Wheel if start != b"PK\x03\x04" => wrong("wheel", "it is no zip"),
-        Kind::Wheel => {
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(ZIP_END_BYTES)))?;
-            let mut end = Vec::new();
-            file.take(ZIP_END_BYTES).read_to_end(&mut end)?;
-            if end.windows(4).any(|bytes| bytes == b"PK\x05\x06") {
-                Ok(None)
-            } else {
-                wrong("wheel", "it was cut off")
-            }
         }
     }
 }

@@ -217,6 +217,88 @@ fn what_lies_there_and_should_not_is_told_and_hides_nothing() {
     }
 }
 
+/// Its names must not be free while nobody knows them.
+#[test]
+fn nothing_is_published_while_an_archive_can_not_be_read() {
+    let depot = Depot::new();
+    depot.add("DDGC", "Aa-Own-1.0.tar.gz", &[("lib/Aa/Own.pm", &module("Aa::Own", "1.0"))]);
+    depot.add("DDGC", "B-1.0.tar.gz", &[("lib/B.pm", &module("B", "1.0"))]);
+    let place = depot.folder().join("authors/id/D/DD/DDGC/Aa-Own-1.0.tar.gz");
+    let whole = fs::read(&place).unwrap();
+    let (name, taking) = ("Other-0.5.tar.gz", simple("Other-0.5.tar.gz", "Aa::Own", "0.5"));
+    let mut told = Vec::new();
+    fs::write(&place, &whole[..whole.len() / 2]).unwrap();
+    told.push(depot.refused("GETTY", name, &taking));
+    let made = depot.cpan.index(NOW).unwrap();
+    assert_eq!((made.archives, made.packages, made.faults.len()), (1, 1, 1));
+    told.extend(made.faults);
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    told.push(depot.refused("GETTY", name, &taking));
+    fs::remove_dir(&place).unwrap();
+    std::os::unix::fs::symlink("nowhere", &place).unwrap();
+    told.push(depot.refused("GETTY", name, &taking));
+    fs::remove_file(&place).unwrap();
+    assert_snapshot!("cpan-damaged", told.join("\n\n"));
+
+    fs::write(&place, &whole).unwrap();
+    assert_eq!(depot.cpan.index(NOW).unwrap().faults, Vec::<String>::new());
+    let rows = depot.rows();
+    // What the system can't read may be whole; the indexes stay as they are.
+    fs::remove_file(&place).unwrap();
+    std::os::unix::fs::symlink("Aa-Own-1.0.tar.gz", &place).unwrap();
+    let error = depot.refused("GETTY", name, &taking);
+    assert!(error.starts_with("can't read `") && error.contains("Aa-Own-1.0.tar.gz"), "{error}");
+    let error = depot.cpan.index(NOW).unwrap_err();
+    assert!(matches!(error, CpanError::Unreadable { .. }), "{error}");
+    let author = Author::parse("New <new@example.com>").unwrap();
+    assert!(depot.cpan.set_author(&id("NEW"), &author, NOW).is_err());
+    // As is a folder on a disk that isn't mounted.
+    let authors = depot.folder().join("authors");
+    fs::rename(&authors, depot.room.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/authors", &authors).unwrap();
+    assert!(matches!(depot.cpan.index(NOW).unwrap_err(), CpanError::Unreadable { .. }));
+    assert_eq!((depot.rows(), depot.cpan.authors().unwrap().iter().count()), (rows, 2));
+}
+
+#[test]
+fn what_never_was_a_distribution_is_told_and_stands_in_nobodys_way() {
+    let depot = Depot::new();
+    depot.add("DDGC", "A-1.0.tar.gz", &[("lib/A.pm", &module("A", "1.0"))]);
+    fs::write(depot.folder().join("authors/id/D/DD/DDGC/A-1.0.readme"), "").unwrap();
+    let added = depot.cpan.add(&depot.file("B-1.tar.gz", &simple("B-1.tar.gz", "B", "1")), &id("GETTY"), NOW);
+    let faults = added.unwrap().faults;
+    assert!(faults.len() == 1 && faults[0].contains("A-1.0.readme"), "{faults:?}");
+    // What concerns the one that is added is not only told.
+    let blib = dist("D-1.0.tar.gz", &[("blib/lib/D.pm", "package D;\n1;\n")]);
+    fs::write(depot.folder().join("authors/id/D/DD/DDGC/D-1.0.tar.gz"), &blib).unwrap();
+    let refused = depot.refused("DDGC", "D-1.0.tar.gz", &blib);
+    assert!(refused.contains("blib"), "{refused}");
+}
+
+/// Indexes of what is gone, or that nobody can read, are not right.
+#[test]
+fn indexes_without_archives_are_made_anew_and_all_can_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    const INDEX: &str = "modules/02packages.details.txt.gz";
+    let depot = Depot::new();
+    depot.add("DDGC", "A-1.0.tar.gz", &[("lib/A.pm", &module("A", "1.0"))]);
+    for path in [INDEX, "v1.0/history/A"] {
+        let place = depot.folder().join(path);
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o600)).unwrap();
+        let before = depot.modified_s(path);
+        assert_eq!(depot.cpan.index(NOW + 60_000).unwrap().changed, [path]);
+        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(depot.modified_s(path), before);
+    }
+    fs::remove_dir_all(depot.folder().join("authors")).unwrap();
+    fs::remove_file(depot.folder().join("authors.toml")).unwrap();
+    assert!(depot.cpan.is_used());
+    depot.cpan.index(NOW).unwrap();
+    assert_eq!((depot.rows(), depot.text("authors/01mailrc.txt.gz")), (String::new(), String::new()));
+    assert!(!depot.folder().join("v1.0/history/A").exists());
+}
+
 #[test]
 fn the_same_again_is_fine_and_mends_what_is_missing() {
     let depot = Depot::new();
@@ -267,7 +349,7 @@ fn another_author_may_what_is_granted_and_no_longer_when_it_is_not() {
     depot.add("DDGC", "A-1.tar.gz", &[("lib/A.pm", &module("A::B", "1"))]);
     let granted = depot
         .text("authors.toml")
-        .replace("\"getty@example.com\"", "\"getty@example.com\"\nmay = [\"A::*\"]");
+        .replace("\"getty@example.com\"", "\"getty@example.com\"\nmay = [\"A\", \"A::*\"]");
     let ungranted = depot.text("authors.toml");
     fs::write(depot.folder().join("authors.toml"), &granted).unwrap();
     depot.add("GETTY", "A-2.tar.gz", &[("lib/A.pm", &module("A::B", "2"))]);
@@ -276,7 +358,8 @@ fn another_author_may_what_is_granted_and_no_longer_when_it_is_not() {
     let refused = depot.refused("GETTY", "A-4.tar.gz", &simple("A-4.tar.gz", "A::B", "4"));
     assert_eq!(
         refused,
-        "package `A::B` is `DDGC`'s; `GETTY` may add to it when `authors.toml` says so: `may = [\"A::B\"]`"
+        "distribution `A` is `DDGC`'s, as `D/DD/DDGC/A-1.tar.gz` says; `GETTY` may add to it when `authors.toml` says so: `may = [\"A\"]`\n  \
+         package `A::B` is `DDGC`'s; `GETTY` may add to it when `authors.toml` says so: `may = [\"A::B\"]`"
     );
     depot.add("DDGC", "A-4.tar.gz", &[("lib/A.pm", &module("A::B", "4"))]);
     fs::write(depot.folder().join("authors.toml"), "[authors.ddgc]\n").unwrap();
@@ -287,6 +370,45 @@ fn another_author_may_what_is_granted_and_no_longer_when_it_is_not() {
     assert!(matches!(&error, CpanError::Authors { wrong, .. } if wrong.len() == 3), "{error}");
 }
 
+/// PAUSE asks for the main package too; what is not indexed would take the name of an artifact and block versions.
+#[test]
+fn a_distributions_name_is_that_of_who_came_first() {
+    let depot = Depot::new();
+    let nothing = |name: &str| dist(name, &[("bin/x", "#!perl")]);
+    let other = |name: &str| simple(name, "Getty::X", "1");
+    depot.add("DDGC", "Aa-Own-1.3.tar.gz", &[("lib/Aa/Own.pm", &module("Aa::Own", "1.3"))]);
+    depot.add("DDGC", "Whole-Set-1.tar.gz", &[("lib/In/It.pm", &module("In::It", "1"))]);
+    depot.add("DDGC", "Bin-Tool-1.1.tar.gz", &[("bin/tool", "#!perl")]);
+    depot.add("DDGC", "Bundled-1.tar.gz", &[("lib/A.pm", &module("Main::Of", "1"))]);
+    assert_snapshot!(
+        "cpan-names",
+        [
+            depot.refused("GETTY", "Aa-Own-1.4.tar.gz", &nothing("Aa-Own-1.4.tar.gz")),
+            depot.refused("GETTY", "aa-own-1.4-TRIAL.tar.gz", &other("aa-own-1.4-TRIAL.tar.gz")),
+            depot.refused("GETTY", "Aa-Own-9.tar.gz", &other("Aa-Own-9.tar.gz")),
+            depot.refused("GETTY", "Aa-Own-9.tar.gz", &simple("Aa-Own-9.tar.gz", "Aa::Own", "9")),
+            depot.refused("GETTY", "Whole-Set-2.tar.gz", &other("Whole-Set-2.tar.gz")),
+            depot.refused("GETTY", "Bin-Tool-2.tar.gz", &nothing("Bin-Tool-2.tar.gz")),
+            depot.refused("GETTY", "Main-Of-2.tar.gz", &nothing("Main-Of-2.tar.gz")),
+            depot.refused("GETTY", "Other-2.tar.gz", &simple("Other-2.tar.gz", "Whole::Set", "2")),
+        ]
+        .join("\n\n")
+    );
+    // Who is granted it may, but not below what was first: the name would change hands.
+    let granted = depot
+        .text("authors.toml")
+        .replace("\"getty@example.com\"", "\"getty@example.com\"\nmay = [\"Aa::Own\", \"Bin::Tool\"]");
+    fs::write(depot.folder().join("authors.toml"), &granted).unwrap();
+    depot.add("GETTY", "Aa-Own-1.4.tar.gz", &[("bin/x", "#!perl")]);
+    assert_eq!(
+        depot.refused("GETTY", "Bin-Tool-1.1-TRIAL.tar.gz", &nothing("Bin-Tool-1.1-TRIAL.tar.gz")),
+        "version 1.1 is not higher than that of `D/DD/DDGC/Bin-Tool-1.1.tar.gz`, which was first; choose a higher one"
+    );
+    // The one it belongs to goes on, with the package of its name as well.
+    depot.add("DDGC", "Aa-Own-1.4.tar.gz", &[("lib/Aa/Own.pm", &module("Aa::Own", "1.4"))]);
+    depot.add("DDGC", "Bin-Tool-1.0.tar.gz", &[("lib/Bin/Tool.pm", &module("Bin::Tool", "1.0"))]);
+}
+
 #[test]
 fn an_archive_that_is_none_or_leads_out_is_refused() {
     let depot = Depot::new();
@@ -295,6 +417,7 @@ fn an_archive_that_is_none_or_leads_out_is_refused() {
     let mut corrupt = whole.clone();
     let middle = corrupt.len() / 2;
     corrupt[middle] ^= 0xff;
+    let deep = format!("Z-1/{}x", "d/".repeat(100));
     let archives: Vec<(&str, Vec<u8>)> = vec![
         ("empty", Vec::new()),
         ("no archive", b"package Z;".to_vec()),
@@ -315,6 +438,24 @@ fn an_archive_that_is_none_or_leads_out_is_refused() {
                 .symlink("Z-1/d/e", "../ok")
                 .end()
                 .gzip(),
+        ),
+        (
+            "links through links",
+            good()
+                .symlink("Z-1/a/b/c", "../..")
+                .symlink("Z-1/a/b/c/e", "../..")
+                .file("Z-1/a/b/c/e/x", b"")
+                .symlink("Z-1/l", "a/b/c/../x")
+                .file("Z-1/l", b"")
+                .member(HARD_LINK, "Z-1/h", "Z-1/a/b/c", 0, b"")
+                .member(HARD_LINK, "Z-1/i", "Z-1/l/x", 0, b"")
+                .end()
+                .gzip(),
+        ),
+        ("the top a link", good().symlink("Z-1", "lib").end().gzip()),
+        (
+            "deep",
+            good().member(b'L', "long", "", deep.len() as u64, deep.as_bytes()).file("-", b"").end().gzip(),
         ),
         ("hard link", good().member(HARD_LINK, "Z-1/h", "etc/passwd", 0, b"").end().gzip()),
         ("fifo", good().member(FIFO, "Z-1/f", "", 0, b"").end().gzip()),
@@ -400,6 +541,23 @@ fn what_is_indexed_is_what_pause_indexes() {
         ("N-1.0-TRIAL3.tar.gz", vec![("lib/N.pm", "package N;")]),
         ("perl-5.36.0.tar.gz", vec![("lib/P.pm", "package P;")]),
         ("O-1.tar.gz", vec![("bin/o", "#!perl")]),
+        (
+            "Q-1.tar.gz",
+            vec![
+                ("lib/Dev.pm", "package Dev;\nour $VERSION = '1.00_01';\n"),
+                ("lib/Own.pm", "package Own 1.0_1 {}\npackage Other 2;\n"),
+                ("lib/Q.pm", "package Q;\nour $VERSION = 1.00_01;\n"),
+                ("lib/Made.pm", "package Made 2;\nprint $fh \"package Zz::Generated;\\n\";\npackage Rest;\n"),
+                ("lib/Local.pm", "package Local 1;\npackage Local::X;\n"),
+            ],
+        ),
+        (
+            "R-1.tar.gz",
+            vec![
+                ("META.json", r#"{"no_index": {"namespace": ["V6::N::"], "package": "R::X::"}}"#),
+                ("lib/R.pm", "package R 1;\npackage R::X;\npackage V6::N::M;\npackage V6::N;\n"),
+            ],
+        ),
     ];
     let told: Vec<String> = cases
         .into_iter()

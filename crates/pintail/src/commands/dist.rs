@@ -16,6 +16,10 @@ use std::path::Path;
 /// What to do when the disk didn't take it: no index names what isn't there, but not all need be made.
 const UNFINISHED: &str = "what was begun, `pintail depot index` finishes";
 
+/// What to do when the depot can't be read: what is left out of an index is gone for who installs.
+const UNTOUCHED: &str =
+    "no index was touched; make it readable for you, or take it out of the depot, then once more";
+
 /// Publishes the Perl distribution `file` as `author`'s. Where its name and version are those of a release too, it also
 /// becomes an artifact.
 pub(crate) fn add_perl(project: &Project, file: &Path, author: &str) -> Result<Exit, Failure> {
@@ -33,7 +37,8 @@ pub(crate) fn add_perl(project: &Project, file: &Path, author: &str) -> Result<E
         screen::narrate(&format!("warning: {warning}"));
     }
     add_artifact(project, &source, distribution);
-    Ok(tell_faults(&added.faults))
+    tell_others(&added.faults);
+    Ok(Exit::Done)
 }
 
 fn tell_packages(distribution: &Distribution) {
@@ -88,7 +93,8 @@ pub(crate) fn add_python(project: &Project, file: &Path) -> Result<Exit, Failure
         name.project(),
         name.as_str()
     ));
-    Ok(tell_faults(&added.faults))
+    tell_others(&added.faults);
+    Ok(Exit::Done)
 }
 
 /// Declares an author, or lists them.
@@ -104,8 +110,9 @@ pub(crate) fn author(project: &Project, declared: Option<(&str, &str)>) -> Resul
     })?;
     tell_wait(project);
     let set = cpan.set_author(&id, &author, clock::now_ms());
-    set.map_err(|error| refused(&format!("cannot declare `{id}`"), error))?;
+    let made = set.map_err(|error| refused(&format!("cannot declare `{id}`"), error))?;
     screen::print(&format!("{id} is {} <{}>", author.name, author.email));
+    tell_others(&made.faults);
     Ok(Exit::Done)
 }
 
@@ -163,7 +170,14 @@ fn count(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What is wrong with others in the depot; they are for somebody to look at.
+/// What is wrong with others in the depot and has not kept anybody from what was asked.
+fn tell_others(faults: &[String]) {
+    for fault in faults {
+        screen::narrate(&format!("warning: {fault}"));
+    }
+}
+
+/// What is wrong with what is in the depot; it is for somebody to look at.
 fn tell_faults(faults: &[String]) -> Exit {
     for fault in faults {
         screen::narrate(&format!("error: {fault}"));
@@ -177,6 +191,7 @@ fn refused(what: &str, error: CpanError) -> Failure {
     match &error {
         CpanError::Authors { .. } => trouble.hint(edit()).into(),
         CpanError::Write { .. } => trouble.hint(UNFINISHED).into(),
+        CpanError::Unreadable { .. } => trouble.hint(UNTOUCHED).into(),
         _ => trouble.into(),
     }
 }
@@ -185,6 +200,7 @@ fn python_refused(what: &str, error: PypiError) -> Failure {
     let trouble = Trouble::new(what, &error);
     match &error {
         PypiError::Write { .. } => trouble.hint(UNFINISHED).into(),
+        PypiError::Unreadable { .. } => trouble.hint(UNTOUCHED).into(),
         _ => trouble.into(),
     }
 }

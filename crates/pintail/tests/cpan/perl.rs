@@ -156,8 +156,8 @@ fn the_modules_of_perl_itself_have_the_versions_that_perl_says() {
     for (package, version) in told.out.lines().filter_map(|line| line.split_once(' ')) {
         let parsed = |text: &str| text.parse::<PerlVersion>().ok();
         match found.get(package) {
-            // Nobody's packages by PAUSE's rules.
-            None if package == "DB" || package.starts_with('_') => {}
+            // Nobody's packages by PAUSE's rules, and those for developers.
+            None if package == "DB" || package.starts_with('_') || version.contains('_') => {}
             Some(&"undef") if version != "undef" => code += 1,
             Some(found) if parsed(found) == parsed(version) => same += 1,
             found => wrong.push(format!("{package}: perl says {version}, here it is {found:?}")),
@@ -166,4 +166,147 @@ fn the_modules_of_perl_itself_have_the_versions_that_perl_says() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(same > 300 && code < same / 20, "{same} the same, {code} made by code");
     println!("Perl's own modules: {same} versions as perl says, {code} made by code");
+}
+
+/// Lines as people write them, each in a module of its own.
+const FORMS: &[&str] = &[
+    "our $VERSION = '1.7';",
+    "our $VERSION = \"1.70\";",
+    "our ($VERSION) = '1.7';",
+    "our($VERSION)=('1.7');",
+    "(our $VERSION) = '1.7';",
+    "our ($VERSION, @ISA) = ('1.7', 'Exporter');",
+    "our ($VERSION, %X) = (1.70);",
+    "our $VERSION = ('1.7');",
+    "our $VERSION = q{1.7};",
+    "our $VERSION = q (1.7);",
+    "our $VERSION = q[1.7];",
+    "our $VERSION = q<1.7>;",
+    "our $VERSION = q/1.7/;",
+    "our $VERSION = q!1.7!;",
+    "our $VERSION = q'1.7';",
+    "our $VERSION = qq{1.7};",
+    "our $VERSION = qq\"1.7\";",
+    "our $VERSION = qq|1.7|;",
+    "our $VERSION = 1.10;",
+    "our $VERSION = 1.000;",
+    "our $VERSION = .5;",
+    "our $VERSION = 1.;",
+    "our $VERSION = 100;",
+    "our $VERSION = 1_000;",
+    "our $VERSION = 0.00001;",
+    "our $VERSION = 0.0001;",
+    "our $VERSION = 1.234567890123456789;",
+    "our $VERSION = 20240101123456.5;",
+    "our $VERSION = 017;",
+    "our $VERSION = 1e3;",
+    "our $VERSION = 0x10;",
+    "our $VERSION = v1.2.3;",
+    "our $VERSION = 1.2.3;",
+    "our $VERSION = 'v1.2.3';",
+    "our $VERSION = ' 1.7 ';",
+    "our $VERSION = '1.7'; # our $VERSION = '9';",
+    "# our $VERSION = '9';\nour $VERSION = '1.7';",
+    "use strict; # our $VERSION = '9'\nour $VERSION = '1.7';",
+    "our $NAME = '#'; our $VERSION = '1.7';",
+    "my $x = $#ARGV; our $VERSION = '1.7';",
+    "$_ = 'a'; s#a#b#; our $VERSION = '1.7';",
+    "my $VERSION = '9';\nour $VERSION = '1.7';",
+    "my ($VERSION) = '9';\nour $VERSION = '1.7';",
+    "local $VERSION = '9';\nour $VERSION = '1.7';",
+    "if (1) { $VERSION = '9' }\nour $VERSION = '1.7';",
+    "unless (1) { $VERSION = '9' }\nour $VERSION = '1.7';",
+    "print if $VERSION == 9;\nour $VERSION = '1.7';",
+    "my %x = (VERSION => '9');\nour $VERSION = '1.7';",
+    "=pod\n\n$VERSION = '9';\n\n=cut\n\nour $VERSION = '1.7';",
+    "use vars qw($VERSION); $VERSION = '1.7';",
+    "use vars '$VERSION';\n$VERSION = '1.7';",
+    "BEGIN { our $VERSION = '1.7' }",
+    "$THIS::VERSION = '1.7';",
+    "*VERSION = \\'1.7';",
+    "use version; our $VERSION = qv('1.7');",
+    "use version; our $VERSION = version->declare('v1.7.0');",
+    "use version; our $VERSION = 'version'->new('1.7');",
+    "our $VERSION = version->new('1.7');",
+    "our $VERSION = version->parse(\"1.7\");",
+    "our $VERSION = '1.7'; $VERSION = eval $VERSION;",
+    "our $VERSION = '1.00_01'; $VERSION = eval $VERSION;",
+    "our $VERSION = '1.00_01'; $VERSION =~ tr/_//d;",
+    "our $VERSION = 1.00_01;",
+    "our $VERSION = '1.7' . '1';",
+    "our $VERSION = sprintf '%d.%d', 1, 7;",
+    "our $VERSION = '1.7' || '2';",
+    "our $VERSION = do { 1.7 };",
+    "our $VERSION = undef;\nour $VERSION = '1.7';",
+    "our $VERSION;\n$VERSION = '1.7';",
+    "our $VERSION = (1.7)[0];",
+    "our $VERSION = '1.7', our $OTHER = '9';",
+    "our $OTHER = '9', our $VERSION = '1.7';",
+    "our $VERSION = our $OTHER = '1.7';",
+    "our $OLD_VERSION = '9';\nour $VERSION = '1.7';",
+    "our $VERSION= '1.7' unless defined $VERSION;",
+    "our $VERSION = '1.7' ; ; 1;",
+    "our\t$VERSION\t=\t'1.7'\t;",
+    "our $VERSION = '1.7';\r",
+    "{ no strict; our $VERSION = '1.7'; }",
+    "our $VERSION = \"1.$x\";",
+    "our $VERSION = '1.7'; our $AUTHORITY = 'cpan:JO';",
+    "our $VERSION = '1.7'; sub VERSION { $VERSION }",
+];
+
+/// A version that is read is the one that MakeMaker finds, which runs the line; where it isn't read, there is none.
+#[test]
+fn versions_in_all_forms_are_those_of_makemaker() {
+    needs("perl", &["-MExtUtils::MakeMaker", "-e", "1"], "perl");
+    let shop = Shop::with_author();
+    let folder = shop.room().join("Forms-1.0");
+    fs::create_dir(&folder).unwrap();
+    let others =
+        ["package THIS; # our $VERSION = '9'\n1", "package THIS v1.2.3 {\n}\n", "package\tTHIS\t1.7 ;\n"];
+    let forms: Vec<(String, String)> = FORMS
+        .iter()
+        // Below the package's line, and where that line has the version already.
+        .flat_map(|form| {
+            ["package THIS;\n\nFORM\n1;\n", "package THIS 0.3;\nFORM\n1;\n"]
+                .map(|shape| shape.replace("FORM", form))
+        })
+        .chain(others.map(str::to_owned))
+        .enumerate()
+        .map(|(at, text)| (format!("F{at}"), text.replace("THIS", &format!("F{at}"))))
+        .collect();
+    let archive = shop.room().join("Forms-1.0.tar.gz");
+    let gzip =
+        flate2::write::GzEncoder::new(fs::File::create(&archive).unwrap(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    tar.mode(tar::HeaderMode::Deterministic);
+    for (name, text) in &forms {
+        let path = folder.join(format!("{name}.pm"));
+        fs::write(&path, text).unwrap();
+        tar.append_path_with_name(&path, format!("Forms-1.0/{name}.pm")).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap();
+    let added = shop.run(&["depot", "add", &archive.display().to_string(), "--author", "DDGC"]);
+    added.expect(0);
+    let lines = added.out.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' '));
+    let found: BTreeMap<&str, &str> = lines.collect();
+
+    let script =
+        "while (<STDIN>) { chomp; my $v = MM->parse_version(\"$ARGV[0]/$_.pm\"); print \"$_ $v\\n\" }";
+    let mut perl = Command::new("perl");
+    perl.args(["-MExtUtils::MakeMaker", "-e", script]).arg(&folder);
+    let told = with_input(perl, &forms.iter().map(|(name, _)| format!("{name}\n")).collect::<String>());
+    told.expect(0);
+    let (mut same, mut code, mut wrong) = (0, 0, Vec::new());
+    for ((name, text), line) in forms.iter().zip(told.out.lines()) {
+        let version = line.split_once(' ').unwrap().1;
+        let parsed = |text: &str| text.trim().parse::<PerlVersion>().ok();
+        match found.get(name.as_str()) {
+            Some(&"undef") if version != "undef" => code += 1,
+            Some(found) if parsed(found).is_some() && parsed(found) == parsed(version) => same += 1,
+            found => wrong.push(format!("MakeMaker says {version}, here it is {found:?}: {text}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(same > 140 && code < 20, "{same} the same, {code} made by code");
+    println!("forms of versions: {same} as MakeMaker has them, {code} made by code");
 }

@@ -38,12 +38,40 @@ fn a_life() {
     let wheel = shop.room().join("app-1-py3-none-any.whl");
     fs::write(&wheel, "PK").unwrap();
     assert_snapshot!("add-wheel-broken", told(&shop, &["depot", "add", &wheel.display().to_string()]));
+    fs::write(shop.depot().join("authors/id/D/DD/DDGC/Pt-App-0.939.readme"), "read me").unwrap();
+    let next = file("Pt-App-0.941.tar.gz", "Pt::App", "0.941");
+    assert_snapshot!("add-beside-stray", told(&shop, &["depot", "add", &next, "--author", "DDGC"]));
+    fs::remove_file(shop.depot().join("authors/id/D/DD/DDGC/Pt-App-0.939.readme")).unwrap();
     assert_snapshot!("index", told(&shop, &["depot", "index"]));
     fs::write(shop.depot().join("authors/id/D/DD/DDGC/Broken-1.tar.gz"), "x").unwrap();
     fs::remove_dir_all(shop.depot().join("v1.0")).unwrap();
     assert_snapshot!("index-faults", told(&shop, &["depot", "index"]));
+    let more = file("Pt-More-1.tar.gz", "Pt::More", "1");
+    assert_snapshot!("add-beside-damaged", told(&shop, &["depot", "add", &more, "--author", "DDGC"]));
+    let broken = shop.depot().join("authors/id/D/DD/DDGC/Broken-1.tar.gz");
+    fs::remove_file(&broken).unwrap();
+    std::os::unix::fs::symlink("Broken-1.tar.gz", &broken).unwrap();
+    assert_snapshot!("index-unreadable", told(&shop, &["depot", "index"]));
     fs::write(shop.depot().join("authors.toml"), "[authors.DDGC]\nname = 1\n[authors.X]\n").unwrap();
     assert_snapshot!("authors-wrong", told(&shop, &["depot", "author"]));
+}
+
+/// What `is_used` looks at: without archives and authors the indexes are of what is gone.
+#[test]
+fn indexes_of_what_is_gone_are_made_anew() {
+    let shop = Shop::with_author();
+    shop.publish("Pt-App-0.939.tar.gz", "Pt::App", "0.939", &[]);
+    assert_eq!(shop.rows().len(), 1);
+    fs::remove_dir_all(shop.depot().join("authors")).unwrap();
+    fs::remove_file(shop.depot().join("authors.toml")).unwrap();
+    let ran = shop.run(&["depot", "index"]);
+    assert_eq!(
+        ran.expect(0).out,
+        "1 artifact\n0 Perl distributions, 0 packages; 5 files made anew\n",
+        "{}",
+        ran.all()
+    );
+    assert!(shop.rows().is_empty());
 }
 
 #[test]
