@@ -37,7 +37,7 @@ impl Depot {
         }
         let folder = self.shelf.folder();
         let failed = |source| DepotError::Write { path: folder.to_owned(), source };
-        pintail_os::files::make_folder(folder, 0o755).map_err(failed)?;
+        pintail_os::files::make_served_folder(folder).map_err(failed)?;
         let partial = remote.get(card, folder).map_err(|error| match error {
             RemoteError::Here(source) => failed(source),
             error => DepotError::Away(error),
@@ -73,6 +73,13 @@ impl Depot {
             }
             error => DepotError::Away(error),
         })?;
+        if added && (there.packed_digest, there.packed_bytes) != (card.packed_digest, card.packed_bytes) {
+            let why = format!(
+                "it says that it published another file of `{}` `{}` than it was sent",
+                card.name, card.version
+            );
+            return Err(DepotError::Away(RemoteError::Strange { place: remote.place().to_owned(), why }));
+        }
         if there.packed_digest == card.packed_digest {
             // Only to spare bringing it; what can't be kept is brought when it is wanted.
             let _ = self.keep_here(&there, partial);
@@ -85,6 +92,7 @@ impl Depot {
     fn keep_here(&self, card: &Card, partial: Partial) -> io::Result<()> {
         let stem = stem(&card.name, &card.version);
         let path = self.shelf.file(&stem);
+        let _alone = self.shelf.alone().map_err(io::Error::other)?;
         pintail_os::files::remove_file(&path)?;
         self.shelf.write_card(card).map_err(io::Error::other)?;
         partial.replace(&path)?;

@@ -573,3 +573,32 @@ fn every_word_is_pinned() {
             .replace(&(card.packed_bytes - 3).to_string(), "LAST")
     );
 }
+
+/// What was published from here is signed, not what lies there by then; also where the far end says what is not so.
+#[test]
+fn what_came_in_its_place_is_not_signed_there() {
+    use pintail_depot::signing::{SecretFile, SecretKey};
+    // Made by `minisign -G -W`.
+    let key = |text: &str| match SecretFile::read(text).unwrap() {
+        SecretFile::Open(key) => key,
+        SecretFile::Locked(_) => panic!("it has no password"),
+    };
+    let key: SecretKey = key(SECRET);
+    let room = Room::new();
+    let (ada, far) = (room.near("ada"), room.far());
+    let card = room.publish(&ada, "one", "1.0").unwrap().card().clone();
+    far.remove(&card).unwrap();
+    let evil = room.publish(&far, "evil", "1.0").unwrap().card().clone();
+    let signature = || far.signature(&evil).unwrap();
+    // With the bytes still here, and with an empty cache.
+    let told = ada.sign(&card, &key, 1000).unwrap_err().to_string();
+    assert!(told.contains("that version is there with digest"), "{told}");
+    assert_eq!(signature(), None);
+    room.near("ben").sign(&card, &key, 1000).unwrap_err();
+    assert_eq!(signature(), None);
+    room.near("ben").sign(&evil, &key, 1000).unwrap();
+    assert!(signature().is_some());
+}
+
+/// A pair's secret half, of no use to anybody.
+const SECRET: &str = "untrusted comment: minisign encrypted secret key\nRWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAuvHUW3bmECD/sya2hZ7A2srXNTUAXwpRDL/OzpyCzh9xexpuUjfYlolKZNLOSPyeVc0o16MrBH3FejSrl2Li1RV7Oua6ciiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
