@@ -24,6 +24,10 @@ fn beside(stage: &Stage, version: &str, ending: &str) -> PathBuf {
     PathBuf::from(artifact(stage, version).to_str().unwrap().replace(".tar.zst", ending))
 }
 
+fn versions(stage: &Stage) -> Vec<String> {
+    stage.depot().list().unwrap().cards.iter().map(|card| card.version.to_string()).collect()
+}
+
 /// A stage whose target wants signatures by the key that signs.
 fn signing() -> Stage {
     let stage = Stage::new(HANDOVER);
@@ -129,6 +133,36 @@ fn what_is_shown_moves_no_cursor() {
     ] {
         assert!(shown.out.contains(told), "{told}: {}", shown.out);
     }
+}
+
+/// One deploys what another was about to prune, while their question waits.
+#[test]
+fn what_a_host_got_meanwhile_is_not_pruned() {
+    let stage = Stage::with(|root| config(root, HANDOVER).replace("shared =", "keep = 5\nshared ="));
+    for version in ["1.0", "1.1", "1.2", "1.3"] {
+        stage.release(version, "");
+    }
+    stage.deploy("1.3").expect(0);
+    let pruned = asked(&stage, "depot prune --keep 1", "take 3 artifacts", || {
+        stage.deploy("1.0").expect(0);
+        stage.release("1.4", "");
+    });
+    let said = pruned.expect(0).out.rsplit_once("[y/N]").unwrap().1;
+    assert!(said.contains("1.0 stays after all: on `local` of `local`"), "{}", pruned.out);
+    assert!(said.contains("2 of 5 artifacts are pruned"), "{}", pruned.out);
+    assert_eq!(versions(&stage), ["1.0", "1.3", "1.4"]);
+    // A host that can't say any more what it has keeps everything.
+    let root = stage.root.clone();
+    let away = root.with_extension("unmounted");
+    stage.release("1.1", "");
+    let pruned = asked(&stage, "depot prune --keep 1", "take 1 artifacts", || {
+        fs::rename(&root, &away).unwrap();
+        fs::create_dir(&root).unwrap();
+    });
+    assert!(pruned.expect(1).out.contains("no release is on `local` of `local`"), "{}", pruned.out);
+    fs::remove_dir_all(&root).unwrap();
+    fs::rename(&away, &root).unwrap();
+    assert_eq!(versions(&stage), ["1.0", "1.1", "1.3", "1.4"]);
 }
 
 /// What was signed is what goes live, or nothing: also when somebody puts another artifact in its place after it was checked.
