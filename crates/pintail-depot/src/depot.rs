@@ -26,6 +26,7 @@ pub use cards::MadeAnew;
 pub use error::DepotError;
 pub use patches::patch_beside;
 
+use pintail_core::digest::Digest;
 use pintail_core::manifest::{ABOUT_PATH, Manifest};
 use pintail_core::name::AppName;
 use pintail_core::notes::{ABOUT_BYTES_MAX, About};
@@ -312,11 +313,21 @@ impl Depot {
         Ok((card, manifest))
     }
 
-    /// What the release of one version says of itself; `None` where it says nothing, or nothing that is understood.
-    pub fn about(&self, name: &AppName, version: &Version) -> Result<Option<About>, DepotError> {
+    /// What the release `digest` of one version says of itself; `None` where it says nothing, or nothing that is
+    /// understood.
+    ///
+    /// # Errors
+    /// Another release has that version by now, or it can't be read.
+    pub fn about(
+        &self,
+        name: &AppName,
+        version: &Version,
+        digest: &Digest,
+    ) -> Result<Option<About>, DepotError> {
         let (card, file) = self.open(name, version)?;
+        refuse_another(&card, digest)?;
         let limits = self.shelf.limits();
-        let json = content(file, ABOUT_PATH, &card.digest, ABOUT_BYTES_MAX as u64, limits);
+        let json = content(file, ABOUT_PATH, digest, ABOUT_BYTES_MAX as u64, limits);
         let json =
             json.map_err(|source| DepotError::Artifact { path: self.artifact_path(name, version), source })?;
         Ok(json.and_then(|json| About::from_json(&json).ok()))
@@ -381,6 +392,15 @@ impl Depot {
     fn altered(&self, card: &Card, what: &'static str) -> DepotError {
         DepotError::Altered { path: self.artifact_path(&card.name, &card.version), what }
     }
+}
+
+/// What is for the release `digest` is not for another one that is `there` under its name.
+fn refuse_another(there: &Card, digest: &Digest) -> Result<(), DepotError> {
+    if there.digest == *digest {
+        return Ok(());
+    }
+    let (name, version) = (there.name.clone(), there.version.clone());
+    Err(DepotError::Taken { name, version, there: there.digest, new: *digest })
 }
 
 /// Gives the file the time of `card`, and the card the time that the file has then: some file systems know no milliseconds.

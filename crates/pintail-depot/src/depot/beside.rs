@@ -3,12 +3,11 @@
 
 use std::io::{self, Write};
 
-use pintail_core::digest::Digest;
 use pintail_core::name::AppName;
 use pintail_core::version::Version;
 
 use super::shelf::stem;
-use super::{Depot, DepotError, Published};
+use super::{Depot, DepotError, Published, refuse_another};
 use crate::card::Card;
 use crate::proof::{PROOF_BYTES_MAX, Proof};
 use crate::remote::wire::Beside;
@@ -180,13 +179,4 @@ impl Depot {
         };
         self.shelf.write_beside(path, text.as_bytes())
     }
-}
-
-/// What is for the release `digest` is not for another one that is `there` under its name.
-fn refuse_another(there: &Card, digest: &Digest) -> Result<(), DepotError> {
-    if there.digest == *digest {
-        return Ok(());
-    }
-    let (name, version) = (there.name.clone(), there.version.clone());
-    Err(DepotError::Taken { name, version, there: there.digest, new: *digest })
 }

@@ -344,6 +344,18 @@ fn who_publishes_waits_for_who_does() {
     );
 }
 
+/// What a release asks is that of the release that was planned, not of one that came in its place.
+#[test]
+fn what_a_release_says_is_asked_by_its_digest() {
+    let room = room();
+    let card = room.publish("hello", "1").unwrap().card().clone();
+    assert_eq!(room.depot.about(&blog(), &parsed("1"), &card.digest).unwrap(), None);
+    room.depot.remove(&card).unwrap();
+    room.publish("evil", "1").unwrap();
+    let told = room.depot.about(&blog(), &parsed("1"), &card.digest).unwrap_err().to_string();
+    assert!(told.contains("with other contents"), "{told}");
+}
+
 /// A web server reads them, and whoever may write to the folder may publish.
 #[test]
 fn what_is_published_can_be_served() {
