@@ -256,14 +256,15 @@ impl Depot {
 
     pub(crate) fn compare_with_there(&self, new: Card) -> Result<Published, DepotError> {
         let there = self.shelf.card_at(&stem(&new.name, &new.version))?;
-        let Card { name, version, .. } = new;
+        let Card { name, version, .. } = new.clone();
         if (&there.name, &there.version) != (&name, &version) {
             let (other, other_version) = (there.name, there.version);
             return Err(DepotError::SameFileName { name, version, other, other_version });
         }
-        if there.digest != new.digest {
-            return Err(DepotError::Taken { name, version, there: there.digest, new: new.digest });
-        }
+        refuse_another(&there, &new.digest)?;
+        // The same release may be another file, compressed by another zstd.
+        let Card { packed_bytes, packed_digest, added_ms, .. } = there;
+        self.compare_card(&there, &Card { packed_bytes, packed_digest, added_ms, ..new })?;
         Ok(Published::AlreadyThere(there))
     }
 

@@ -73,10 +73,16 @@ impl Depot {
             }
             error => DepotError::Away(error),
         })?;
-        if added && (there.packed_digest, there.packed_bytes) != (card.packed_digest, card.packed_bytes) {
+        // It is what will be signed, and deployed. The same release that was there before may be another file.
+        let (packed_bytes, packed_digest) = match added {
+            true => (card.packed_bytes, card.packed_digest),
+            false => (there.packed_bytes, there.packed_digest),
+        };
+        if there != (Card { packed_bytes, packed_digest, added_ms: there.added_ms, ..card.clone() }) {
+            let Card { name, version, .. } = card;
             let why = format!(
-                "it says that it published another file of `{}` `{}` than it was sent",
-                card.name, card.version
+                "it says that it has another artifact of `{name}` `{version}` than it was sent; `pintail depot verify \
+                 {version}` tells more"
             );
             return Err(DepotError::Away(RemoteError::Strange { place: remote.place().to_owned(), why }));
         }

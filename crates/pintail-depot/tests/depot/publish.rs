@@ -289,6 +289,8 @@ fn cards_are_made_again_from_the_artifacts_alone() {
         } else {
             assert!(lie.0.contains("format"), "{lie:?}");
         }
+        let again = room.publish("a", "1");
+        assert_eq!(again.is_err(), ["files", "commit", "tree_bytes"].iter().any(|key| lie.0.contains(key)));
         let made = room.depot.remake_cards().unwrap();
         assert_eq!((made.cards, made.faults.len()), (2, 0));
         assert_eq!(all(), good);

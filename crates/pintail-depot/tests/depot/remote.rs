@@ -477,17 +477,45 @@ fn a_fault_there_is_told_and_hides_nothing() {
 
 /// A far end that answers with what it is given.
 fn odd(answers: Vec<Vec<u8>>) -> Depot {
+    odd_with(answers, Path::new("/nonexistent/cache"))
+}
+
+fn odd_with(answers: Vec<Vec<u8>>, cache: &Path) -> Depot {
     let dial = move || {
         let from: Vec<u8> = answers.concat();
         Ok(Wire { from: Box::new(io::Cursor::new(from)), to: Box::new(io::sink()), held: Box::new(()) })
     };
-    Depot::away(Remote::new("far:/depot", "1.0", dial), "/nonexistent/cache")
+    Depot::away(Remote::new("far:/depot", "1.0", dial), cache)
 }
 
 fn framed(say: &impl serde::Serialize) -> Vec<u8> {
     let mut bytes = Vec::new();
     frame::send(&mut bytes, say).unwrap();
     bytes
+}
+
+/// What the far end says that it has is what will be signed and deployed: it must be what was sent.
+#[test]
+fn a_far_end_that_says_something_else_is_not_believed() {
+    let room = Room::new();
+    let card = room.publish(&room.far(), "one", "1.0").unwrap().card().clone();
+    let publish = |added, card: Card| {
+        let hello = framed(&Say::Hello { format: 1, pintail: "9.9".to_owned() });
+        let answers = vec![hello, framed(&Say::From { from: 0 }), framed(&Say::Published { added, card })];
+        room.publish(&odd_with(answers, &room.cache("ada")), "one", "1.0")
+    };
+    let other = card.digest;
+    publish(true, Card { added_ms: 5, ..card.clone() }).unwrap();
+    publish(false, Card { packed_digest: other, packed_bytes: 5, ..card.clone() }).unwrap();
+    for (added, lie) in [
+        (true, Card { packed_digest: other, ..card.clone() }),
+        (true, Card { packed_bytes: 5, ..card.clone() }),
+        (true, Card { commit: Some("deadbeef".to_owned()), ..card.clone() }),
+        (false, Card { files: 777, ..card.clone() }),
+    ] {
+        let told = publish(added, lie).unwrap_err().to_string();
+        assert!(told.contains("another artifact of `blog` `1.0` than it was sent"), "{told}");
+    }
 }
 
 #[test]
