@@ -386,9 +386,9 @@ pub(crate) enum Depot {
     },
     /// Take old artifacts away, but none that a host of this project's targets has or could roll back to
     ///
-    /// Asked are the hosts of the targets in this pintail.toml, before the question and again after it: what one has got
+    /// Asked are the hosts of the targets of this pintail.toml, before the question and again after it: what one has got
     /// meanwhile stays. Where another project deploys the same application from the same depot to other targets, nobody
-    /// here knows of its hosts: put those targets into this pintail.toml, or prune with that one's --keep in mind.
+    /// here knows of its hosts: put those targets into this pintail.toml before pruning.
     Prune {
         /// How many of the newest versions stay; `depot.keep` when left out
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
