@@ -103,6 +103,11 @@ impl Depot {
         &self.folder
     }
 
+    /// Makes a folder in it. A depot may be served; a cache is nobody else's, and the umask has its say.
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.is_away() { files::make_folder(folder, 0o755) } else { files::make_served_folder(folder) }
+    }
+
     /// What it is called: its folder, or how the other machine is reached.
     pub fn place(&self) -> String {
         self.away
@@ -176,7 +181,7 @@ impl Depot {
     ) -> Result<Published, DepotError> {
         let folder = self.shelf.folder().to_owned();
         let failed = |source| DepotError::Write { path: folder.clone(), source };
-        files::make_served_folder(&folder).map_err(failed)?;
+        self.make_folder(&folder).map_err(failed)?;
         sweep(&folder).map_err(failed)?;
         let mut partial = Partial::create(&folder).map_err(failed)?;
         let manifest = write(&mut partial, &folder)?;
@@ -209,7 +214,8 @@ impl Depot {
     /// What was begun of `card`'s artifact, to be gone on with.
     pub(crate) fn begin(&self, card: &Card) -> Result<Partial, DepotError> {
         let folder = self.shelf.folder().to_owned();
-        let begun = files::make_served_folder(&folder)
+        let begun = self
+            .make_folder(&folder)
             .and_then(|()| sweep(&folder))
             .and_then(|()| Partial::resume(&folder, &card.packed_digest));
         let mut begun = begun.map_err(|source| DepotError::Write { path: folder.clone(), source })?;

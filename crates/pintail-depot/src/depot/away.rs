@@ -37,7 +37,7 @@ impl Depot {
         }
         let folder = self.shelf.folder();
         let failed = |source| DepotError::Write { path: folder.to_owned(), source };
-        pintail_os::files::make_served_folder(folder).map_err(failed)?;
+        self.make_folder(folder).map_err(failed)?;
         let partial = remote.get(card, folder).map_err(|error| match error {
             RemoteError::Here(source) => failed(source),
             error => DepotError::Away(error),
