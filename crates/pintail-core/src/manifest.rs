@@ -10,7 +10,7 @@ mod tree_path;
 pub use bounds::{ABOUT_PATH, ENTRIES_MAX, MANIFEST_BYTES_MAX, RESERVED_FOLDER, TREE_BYTES_MAX};
 pub use check::Fault;
 pub use entry::{Entry, EntryKind};
-pub use tree_path::{PART_BYTES_MAX, PATH_BYTES_MAX, TreePath, TreePathError};
+pub use tree_path::{PART_BYTES_MAX, PATH_BYTES_MAX, TreePath, TreePathError, shown};
 
 use serde::{Deserialize, Serialize};
 

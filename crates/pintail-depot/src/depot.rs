@@ -6,20 +6,27 @@
 //! an artifact without a card, which the next reader makes from it. Nothing is half visible in between.
 
 mod error;
-mod patches;
+mod heard;
+
 mod shelf;
+
+mod patches;
 
 mod away;
 mod beside;
+mod cards;
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
+pub use cards::MadeAnew;
 pub use error::DepotError;
 pub use patches::patch_beside;
 
+use pintail_core::digest::Digest;
 use pintail_core::manifest::{ABOUT_PATH, Manifest};
 use pintail_core::name::AppName;
 use pintail_core::notes::{ABOUT_BYTES_MAX, About};
@@ -32,7 +39,9 @@ use crate::pack::pack;
 use crate::partial::{Partial, sweep};
 use crate::remote::Remote;
 use crate::unpack::{content, verify};
-use shelf::{Shelf, digest_of, stem};
+use heard::Heard;
+use pintail_os::files;
+use shelf::{Shelf, added_ms, digest_of, stem};
 
 /// A folder of artifacts. Making the value touches nothing; a folder that isn't there is an empty depot, and is
 /// made when the first artifact is published.
@@ -94,6 +103,11 @@ impl Depot {
         &self.folder
     }
 
+    /// Makes a folder in it. A depot may be served; a cache is nobody else's, and the umask has its say.
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.is_away() { files::make_folder(folder, 0o755) } else { files::make_served_folder(folder) }
+    }
+
     /// What it is called: its folder, or how the other machine is reached.
     pub fn place(&self) -> String {
         self.away
@@ -104,6 +118,13 @@ impl Depot {
     /// Whether it is on another machine: then its folder here is only the cache, and nothing but artifacts is in it.
     pub fn is_away(&self) -> bool {
         self.away.is_some()
+    }
+
+    /// Forgets what a depot on another machine said that it has: it is asked anew. One here is read anew each time.
+    pub fn forget_asked(&self) {
+        if let Some(remote) = &self.away {
+            remote.forget();
+        }
     }
 
     /// Whether the artifact's bytes are on this machine, so that reading them takes no link.
@@ -148,13 +169,24 @@ impl Depot {
         added_ms: u64,
         write: impl FnOnce(&mut dyn Write, &Path) -> Result<Manifest, DepotError>,
     ) -> Result<Published, DepotError> {
+        self.publish_if(added_ms, write, |_| Ok(()))
+    }
+
+    /// As [`Depot::publish`], if `is_it` takes the card of what was written.
+    fn publish_if(
+        &self,
+        added_ms: u64,
+        write: impl FnOnce(&mut dyn Write, &Path) -> Result<Manifest, DepotError>,
+        is_it: impl FnOnce(&Card) -> Result<(), DepotError>,
+    ) -> Result<Published, DepotError> {
         let folder = self.shelf.folder().to_owned();
         let failed = |source| DepotError::Write { path: folder.clone(), source };
-        pintail_os::files::make_folder(&folder, 0o755).map_err(failed)?;
+        self.make_folder(&folder).map_err(failed)?;
         sweep(&folder).map_err(failed)?;
         let mut partial = Partial::create(&folder).map_err(failed)?;
         let manifest = write(&mut partial, &folder)?;
         let card = Card::new(&manifest, partial.written(), added_ms);
+        is_it(&card)?;
         match &self.away {
             Some(remote) => self.send(remote, card, partial),
             None => self.link(card, partial),
@@ -162,23 +194,28 @@ impl Depot {
     }
 
     /// Makes what was written visible, whole, unless that version is there.
-    pub(crate) fn link(&self, card: Card, partial: Partial) -> Result<Published, DepotError> {
+    pub(crate) fn link(&self, card: Card, mut partial: Partial) -> Result<Published, DepotError> {
         let path = self.artifact_path(&card.name, &card.version);
-        self.remove_orphans(&card, &path)
-            .map_err(|source| DepotError::Write { path: path.clone(), source })?;
-        let is_new = partial.publish_new(&path).map_err(|source| DepotError::Write { path, source })?;
-        if !is_new {
-            return self.compare_with_there(card);
+        let failed = |source| DepotError::Write { path: path.clone(), source };
+        let card = date(card, &mut partial).map_err(failed)?;
+        // The disk is waited for before others wait for us.
+        partial.sync().map_err(failed)?;
+        let alone = self.shelf.alone()?;
+        self.remove_orphans(&card, &path).map_err(failed)?;
+        if partial.publish_new(&path).map_err(failed)? {
+            // It is published, whatever becomes of the card: the next reader makes one that is missing.
+            let _ = self.shelf.write_card(&card);
+            return Ok(Published::Added(card));
         }
-        // It is published, whatever becomes of the card: the next reader makes one that is missing.
-        let _ = self.shelf.write_card(&card);
-        Ok(Published::Added(card))
+        drop(alone);
+        self.compare_with_there(card)
     }
 
     /// What was begun of `card`'s artifact, to be gone on with.
     pub(crate) fn begin(&self, card: &Card) -> Result<Partial, DepotError> {
         let folder = self.shelf.folder().to_owned();
-        let begun = pintail_os::files::make_folder(&folder, 0o755)
+        let begun = self
+            .make_folder(&folder)
             .and_then(|()| sweep(&folder))
             .and_then(|()| Partial::resume(&folder, &card.packed_digest));
         let mut begun = begun.map_err(|source| DepotError::Write { path: folder.clone(), source })?;
@@ -225,14 +262,15 @@ impl Depot {
 
     pub(crate) fn compare_with_there(&self, new: Card) -> Result<Published, DepotError> {
         let there = self.shelf.card_at(&stem(&new.name, &new.version))?;
-        let Card { name, version, .. } = new;
+        let Card { name, version, .. } = new.clone();
         if (&there.name, &there.version) != (&name, &version) {
             let (other, other_version) = (there.name, there.version);
             return Err(DepotError::SameFileName { name, version, other, other_version });
         }
-        if there.digest != new.digest {
-            return Err(DepotError::Taken { name, version, there: there.digest, new: new.digest });
-        }
+        refuse_another(&there, &new.digest)?;
+        // The same release may be another file, compressed by another zstd.
+        let Card { packed_bytes, packed_digest, added_ms, .. } = there;
+        self.compare_card(&there, &Card { packed_bytes, packed_digest, added_ms, ..new })?;
         Ok(Published::AlreadyThere(there))
     }
 
@@ -275,18 +313,28 @@ impl Depot {
     /// Card and manifest of one version. The contents are not read.
     pub fn show(&self, name: &AppName, version: &Version) -> Result<(Card, Manifest), DepotError> {
         let (card, file) = self.open(name, version)?;
-        let manifest = self.shelf.manifest(&stem(name, version), &file)?;
+        let manifest = self.shelf.manifest(&stem(name, version), file)?;
         if manifest.digest() != card.digest {
             return Err(self.altered(&card, "the release it contains"));
         }
         Ok((card, manifest))
     }
 
-    /// What the release of one version says of itself; `None` where it says nothing, or nothing that is understood.
-    pub fn about(&self, name: &AppName, version: &Version) -> Result<Option<About>, DepotError> {
+    /// What the release `digest` of one version says of itself; `None` where it says nothing, or nothing that is
+    /// understood.
+    ///
+    /// # Errors
+    /// Another release has that version by now, or it can't be read.
+    pub fn about(
+        &self,
+        name: &AppName,
+        version: &Version,
+        digest: &Digest,
+    ) -> Result<Option<About>, DepotError> {
         let (card, file) = self.open(name, version)?;
+        refuse_another(&card, digest)?;
         let limits = self.shelf.limits();
-        let json = content(file, ABOUT_PATH, &card.digest, ABOUT_BYTES_MAX as u64, limits);
+        let json = content(file, ABOUT_PATH, digest, ABOUT_BYTES_MAX as u64, limits);
         let json =
             json.map_err(|source| DepotError::Artifact { path: self.artifact_path(name, version), source })?;
         Ok(json.and_then(|json| About::from_json(&json).ok()))
@@ -295,32 +343,44 @@ impl Depot {
     /// The artifact's bytes, and its card. Whoever unpacks them compares with the card's digest.
     pub fn open(&self, name: &AppName, version: &Version) -> Result<(Card, File), DepotError> {
         let card = self.find(name, version)?;
-        if let Some(remote) = &self.away {
-            self.bring_here(remote, &card)?;
-        }
-        let path = self.artifact_path(name, version);
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (packed_bytes, file) = opened.map_err(|source| DepotError::Read { path, source })?;
-        if packed_bytes != card.packed_bytes {
-            return Err(self.altered(&card, "its size"));
-        }
+        let file = self.open_of(&card)?;
         Ok((card, file))
     }
 
-    /// Reads the whole artifact, on the machine where it is: its file against the card, its manifest against the card, its contents against the
-    /// manifest.
+    /// The bytes of `card`'s artifact, as many as it says. Whether they are those that it says, only reading them tells.
+    fn open_of(&self, card: &Card) -> Result<File, DepotError> {
+        if let Some(remote) = &self.away {
+            self.bring_here(remote, card)?;
+        }
+        let path = self.artifact_path(&card.name, &card.version);
+        let opened = files::open_regular(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (packed_bytes, file) = opened.map_err(|source| DepotError::Read { path, source })?;
+        if packed_bytes == card.packed_bytes { Ok(file) } else { Err(self.altered(card, "its size")) }
+    }
+
+    /// Reads the whole artifact, on the machine where it is, once: its file against the card, its manifest against the
+    /// card, its contents against the manifest; and the card against all of them.
     pub fn verify(&self, name: &AppName, version: &Version) -> Result<Card, DepotError> {
         if let Some(remote) = &self.away {
             return remote.verify(name, version).map_err(DepotError::Away);
         }
         let (card, file) = self.open(name, version)?;
         let path = self.artifact_path(name, version);
-        let (_, packed_digest) = digest_of(&path)?;
-        let verified = verify(file, Some(&card.digest), self.shelf.limits());
-        verified.map_err(|source| DepotError::Artifact { path, source })?;
-        if packed_digest != card.packed_digest {
+        let unread = |source| DepotError::Read { path: path.clone(), source };
+        let added_ms = added_ms(&file.metadata().map_err(unread)?);
+        let mut hasher = blake3::Hasher::new();
+        let mut heard = Heard::new(file, |piece: &[u8]| {
+            hasher.update(piece);
+            Ok(())
+        });
+        let manifest = verify(&mut heard, Some(&card.digest), self.shelf.limits())
+            .map_err(|source| DepotError::Artifact { path: path.clone(), source })?;
+        let packed_bytes = heard.finish().map_err(unread)?;
+        let packed = (packed_bytes, hasher.finalize().into());
+        if packed != (card.packed_bytes, card.packed_digest) {
             return Err(self.altered(&card, "the digest of the file"));
         }
+        self.compare_card(&card, &Card::new(&manifest, packed, added_ms))?;
         Ok(card)
     }
 
@@ -339,4 +399,21 @@ impl Depot {
     fn altered(&self, card: &Card, what: &'static str) -> DepotError {
         DepotError::Altered { path: self.artifact_path(&card.name, &card.version), what }
     }
+}
+
+/// What is for the release `digest` is not for another one that is `there` under its name.
+fn refuse_another(there: &Card, digest: &Digest) -> Result<(), DepotError> {
+    if there.digest == *digest {
+        return Ok(());
+    }
+    let (name, version) = (there.name.clone(), there.version.clone());
+    Err(DepotError::Taken { name, version, there: there.digest, new: *digest })
+}
+
+/// Gives the file the time of `card`, and the card the time that the file has then: some file systems know no milliseconds.
+fn date(card: Card, partial: &mut Partial) -> io::Result<Card> {
+    let added = UNIX_EPOCH.checked_add(Duration::from_millis(card.added_ms));
+    let unknown = || io::Error::new(io::ErrorKind::InvalidInput, "there is no such time as its card says");
+    partial.set_modified(added.ok_or_else(unknown)?)?;
+    Ok(Card { added_ms: added_ms(&partial.metadata()?), ..card })
 }

@@ -54,7 +54,7 @@ pub mod pypi;
 
 pub use archive::{ArtifactReader, Form};
 pub use card::Card;
-pub use depot::{Depot, DepotError, Listing, Published, patch_beside};
+pub use depot::{Depot, DepotError, Listing, MadeAnew, Published, patch_beside};
 pub use held::Held;
 pub use import::{ImportError, Naming, Tree, import, name_and_version};
 pub use limits::Limits;

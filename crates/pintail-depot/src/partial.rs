@@ -63,9 +63,14 @@ impl Partial {
         let options = || {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).mode(0o644);
+            options.custom_flags(pintail_os::files::NO_FOLLOW | pintail_os::files::NO_WAIT);
             options
         };
-        let mut file = options().open(&path)?;
+        let mut file = match options().open(&path) {
+            // Begun by another user.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Partial::create(folder),
+            opened => opened?,
+        };
         // Between opening and locking it may have been finished by somebody else, and lost this name.
         let is_ours = file.try_lock().is_ok()
             && std::fs::metadata(&path).is_ok_and(|there| {
@@ -74,6 +79,8 @@ impl Partial {
         if !is_ours {
             return Partial::create(folder);
         }
+        // Whatever the umask says; where somebody else of the group began it, it is theirs to give.
+        let _ = file.set_permissions(Permissions::from_mode(0o644));
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(&mut file)?;
         Ok(Partial { path, file, hasher, stays: true })
@@ -105,6 +112,16 @@ impl Partial {
     /// Gives it a time. What is written after that changes it again.
     pub(crate) fn set_modified(&mut self, time: std::time::SystemTime) -> io::Result<()> {
         self.file.set_modified(time)
+    }
+
+    /// What the file system says of it, with the time as it has it.
+    pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.file.metadata()
+    }
+
+    /// Has the disk take what was written, which may take long, before somebody waits for it.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
     }
 
     /// Makes the file visible as `name` if nothing has that name; says whether. A link is made, because unlike a

@@ -35,8 +35,8 @@ impl Publisher {
     /// Waits until nobody else publishes in the depot `folder`, which is made if it isn't there, and takes away what a
     /// killed one left. `now_ms` is the present, in milliseconds since 1970.
     pub(crate) fn begin(folder: &Path, now_ms: u64) -> io::Result<Publisher> {
-        pintail_os::files::make_folder(folder, 0o755)?;
-        let lock = Lock::take_within(&folder.join(LOCK), WAIT_MAX)?;
+        pintail_os::files::make_served_folder(folder)?;
+        let lock = Lock::take_common_within(&folder.join(LOCK), WAIT_MAX)?;
         let Some(lock) = lock else {
             return Err(io::Error::other("somebody else has been publishing there for a quarter of an hour"));
         };
@@ -89,7 +89,7 @@ impl Publisher {
     fn place(&self, path: &str) -> io::Result<PathBuf> {
         let place = self.folder.join(path);
         if let Some(folder) = place.parent() {
-            pintail_os::files::make_folder(folder, 0o755)?;
+            pintail_os::files::make_served_folder(folder)?;
         }
         Ok(place)
     }

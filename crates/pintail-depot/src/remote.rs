@@ -141,6 +141,11 @@ impl Remote {
         self.talk().list()
     }
 
+    /// Forgets what there is.
+    pub(crate) fn forget(&self) {
+        self.talk().state.listed = None;
+    }
+
     /// Brings the file of `card`'s artifact into `folder`, whole, under no name yet. What was brought before it was cut
     /// off is not brought again.
     pub(crate) fn get(&self, card: &Card, folder: &Path) -> Result<Partial, RemoteError> {

@@ -14,7 +14,7 @@ use crate::card::Card;
 use crate::depot::{Depot, DepotError, Published};
 use crate::proof::{PROOF_BYTES_MAX, Proof};
 use crate::remote::wire::{Ask, Beside, CARDS_AT_ONCE, FORMAT, Refusal, Say};
-use crate::signing::{SIGNATURE_FILE_BYTES_MAX, claims};
+use crate::signing::{SIGNATURE_FILE_BYTES_MAX, Signature};
 
 /// Serves `depot` until the operator is gone. `pintail` is the version that is told.
 ///
@@ -214,7 +214,7 @@ fn fits(card: &Card, what: Beside, text: &str) -> Result<(), String> {
             let of_it = |proof: Proof| (&proof.name, &proof.version) == (&card.name, &card.version);
             (PROOF_BYTES_MAX, Proof::read(text.as_bytes()).is_some_and(of_it))
         }
-        Beside::Signature => (SIGNATURE_FILE_BYTES_MAX, claims(text).is_some()),
+        Beside::Signature => (SIGNATURE_FILE_BYTES_MAX, Signature::read(text).is_ok()),
     };
     if text.len() as u64 <= most && is_one {
         return Ok(());

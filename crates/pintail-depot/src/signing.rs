@@ -5,15 +5,11 @@
 mod key;
 mod secret;
 
-use std::io::{self, Read};
-
 use minisign_verify as minisign;
 use pintail_core::digest::Digest;
-use pintail_core::name::AppName;
-use pintail_core::version::Version;
 
 pub use key::{KeyError, KeyId, PublicKey};
-pub use secret::{Locked, SecretFile, SecretKey};
+pub use secret::{FileHash, Locked, SecretFile, SecretKey};
 
 use crate::card::Card;
 use crate::shown;
@@ -24,9 +20,6 @@ pub const SIGNATURE_FILE_BYTES_MAX: u64 = 16 << 10;
 /// The variable that holds the password of the key that signs, where nobody can be asked. No program that is started
 /// for a build sees it.
 pub const PASSWORD_VARIABLE: &str = "PINTAIL_SIGN_PASSWORD";
-
-/// How many bytes of a file are hashed at a time.
-const PIECE: usize = 256 << 10;
 
 /// A signature that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +59,6 @@ pub enum Unsigned {
         /// Whose the signature claims to be.
         by: KeyId,
     },
-    /// The file can't be read.
-    #[error("it can't be read: {0}")]
-    Read(#[from] io::Error),
 }
 
 fn told(keys: &[KeyId]) -> String {
@@ -82,84 +72,101 @@ pub fn comment(card: &Card, now_ms: u64) -> String {
     format!("timestamp:{}\tname:{name}\tversion:{version}\tdigest:{digest}", now_ms / 1000)
 }
 
-/// Whose a signature says it is, unchecked; `None` if it is none.
-pub fn claims(signature: &str) -> Option<KeyId> {
-    minisign::Signature::decode(signature).ok()?;
-    signature.lines().nth(1).and_then(key::id_of)
+/// A signature as it was read.
+pub struct Signature {
+    by: KeyId,
+    read: minisign::Signature,
 }
 
-/// Checks `signature` against `file`, the bytes of `card`'s artifact, and the release that our comment names, if it is
-/// one of ours, against the card.
-///
-/// # Errors
-/// It doesn't hold, or is by none of `keys`.
-pub fn check(
-    signature: &str,
-    keys: &[PublicKey],
-    card: &Card,
-    mut file: impl Read,
-) -> Result<Signed, Unsigned> {
-    let nonsense = |error: &dyn std::fmt::Display| Unsigned::Nonsense(error.to_string().to_lowercase());
-    let read = minisign::Signature::decode(signature).map_err(|error| nonsense(&error))?;
-    let by = claims(signature).ok_or_else(|| nonsense(&"it names no key"))?;
-    // Several keys can have one id; which is meant, only the signature tells.
-    let meant: Vec<&PublicKey> = keys.iter().filter(|key| key.id() == by).collect();
-    if meant.is_empty() {
-        return Err(Unsigned::AnotherKey { by, known: keys.iter().map(PublicKey::id).collect() });
+impl Signature {
+    /// The signature in the text of its file.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(text: &str) -> Result<Signature, Unsigned> {
+        let read = minisign::Signature::decode(text).map_err(|error| nonsense(&error))?;
+        let by = text.lines().nth(1).and_then(key::id_of).ok_or_else(|| nonsense(&"it names no key"))?;
+        Ok(Signature { by, read })
     }
-    let verifiers = meant.iter().map(|key| key.verifier(&read)).collect::<Result<Vec<_>, _>>();
-    let mut verifiers = verifiers.map_err(|error| match error {
-        minisign::Error::UnsupportedLegacyMode => Unsigned::Old,
-        error => nonsense(&error),
-    })?;
-    let mut piece = vec![0; PIECE];
-    loop {
-        match file.read(&mut piece)? {
-            0 => break,
-            count => verifiers.iter_mut().for_each(|verifier| verifier.update(&piece[..count])),
+
+    /// Whose it says it is, unchecked.
+    pub fn by(&self) -> KeyId {
+        self.by
+    }
+
+    /// Begins to check it: `keys` are those that would do.
+    ///
+    /// # Errors
+    /// It is by none of them, or of a kind that isn't taken.
+    pub fn check<'a>(&'a self, keys: &'a [PublicKey]) -> Result<Check<'a>, Unsigned> {
+        // Several keys can have one id; which is meant, only the signature tells.
+        let meant: Vec<&PublicKey> = keys.iter().filter(|key| key.id() == self.by).collect();
+        if meant.is_empty() {
+            return Err(Unsigned::AnotherKey {
+                by: self.by,
+                known: keys.iter().map(PublicKey::id).collect(),
+            });
         }
-    }
-    let said = Said::of(read.trusted_comment());
-    let holds = verifiers.iter_mut().any(|verifier| verifier.finalize().is_ok());
-    match said.another(card) {
-        Some(another) => Err(Unsigned::OfAnother(another)),
-        None if holds => Ok(Signed { by, comment: read.trusted_comment().to_owned() }),
-        None => Err(Unsigned::Changed { by }),
+        let verifiers = meant.iter().map(|key| key.verifier(&self.read)).collect::<Result<Vec<_>, _>>();
+        let verifiers = verifiers.map_err(|error| match error {
+            minisign::Error::UnsupportedLegacyMode => Unsigned::Old,
+            error => nonsense(&error),
+        })?;
+        Ok(Check { signature: self, verifiers })
     }
 }
 
-/// What a comment of ours says the artifact is; nothing of what others write there.
-#[derive(Default)]
-struct Said {
-    name: Option<AppName>,
-    version: Option<Version>,
-    digest: Option<Digest>,
+/// A signature that is being checked against a file, as that is read.
+pub struct Check<'a> {
+    signature: &'a Signature,
+    verifiers: Vec<minisign::StreamVerifier<'a>>,
 }
 
-impl Said {
-    fn of(comment: &str) -> Said {
-        let mut said = Said::default();
-        for (key, value) in comment.split('\t').filter_map(|part| part.split_once(':')) {
-            match key {
-                "name" => said.name = value.parse().ok(),
-                "version" => said.version = value.parse().ok(),
-                "digest" => said.digest = value.parse().ok(),
-                _ => {}
-            }
-        }
-        said
+impl Check<'_> {
+    /// The next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.verifiers.iter_mut().for_each(|verifier| verifier.update(bytes));
     }
 
-    /// Which one it is of, if not of `card`'s.
-    fn another(&self, card: &Card) -> Option<String> {
-        let (name, version) =
-            (self.name.as_ref().unwrap_or(&card.name), self.version.as_ref().unwrap_or(&card.version));
-        let told =
-            |digest: String| format!("`{}` `{}`{digest}", shown::name(name.as_str().as_bytes()), version);
-        if (name, version) != (&card.name, &card.version) {
-            return Some(told(String::new()));
+    /// Whether it holds, now that the whole file was read, which is that of `card`'s artifact; what our comment says of the
+    /// artifact, if it is one of ours, must be so.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub fn finish(mut self, card: &Card) -> Result<Signed, Unsigned> {
+        let by = self.signature.by;
+        let comment = self.signature.read.trusted_comment();
+        let holds = self.verifiers.iter_mut().any(|verifier| verifier.finalize().is_ok());
+        match another(comment, card) {
+            Some(another) => Err(Unsigned::OfAnother(another)),
+            None if holds => Ok(Signed { by, comment: comment.to_owned() }),
+            None => Err(Unsigned::Changed { by }),
         }
-        let digest = self.digest.filter(|digest| *digest != card.digest)?;
-        Some(told(format!(" with digest {}, not {}", digest.short(), card.digest.short())))
     }
+}
+
+fn nonsense(error: &dyn std::fmt::Display) -> Unsigned {
+    Unsigned::Nonsense(error.to_string().to_lowercase())
+}
+
+/// What a comment of ours says the artifact is, where that is not what `card` says; of what others write there, nothing.
+fn another(comment: &str, card: &Card) -> Option<String> {
+    let (name, version, digest) = (card.name.as_str(), card.version.as_str(), card.digest.to_string());
+    let other = |key: &str, is: &str| {
+        let said = comment.split('\t').filter_map(|part| part.split_once(':'));
+        said.filter(|(said, _)| *said == key).map(|(_, said)| said.to_owned()).find(|said| said != is)
+    };
+    let shown = |text: &str| shown::name(text.as_bytes());
+    let (other_name, other_version) = (other("name", name), other("version", version));
+    if other_name.is_some() || other_version.is_some() {
+        let (name, version) = (
+            other_name.as_deref().unwrap_or(name).to_owned(),
+            other_version.as_deref().unwrap_or(version).to_owned(),
+        );
+        return Some(format!("`{}` `{}`", shown(&name), shown(&version)));
+    }
+    let found = other("digest", &digest)?;
+    let found =
+        found.parse::<Digest>().map_or_else(|_| format!("`{}`", shown(&found)), |found| found.short());
+    Some(format!("`{name}` `{version}` with digest {found}, not {}", card.digest.short()))
 }

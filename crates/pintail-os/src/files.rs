@@ -13,6 +13,9 @@ const NAME_TRIES: u32 = 100;
 /// For `OpenOptions::custom_flags`: a symbolic link at the path itself is refused, not followed.
 pub const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
+/// For `OpenOptions::custom_flags`: a pipe at the path doesn't make who opens it wait. Nothing to a file.
+pub const NO_WAIT: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// A name beside `path` that nobody else uses: `.NAME.<pid>-<n>.tmp`.
@@ -206,6 +209,26 @@ pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
     }
 }
 
+/// As [`make_folder`] with 0755, whatever the umask says: for folders that others serve from. Where the folder above is a
+/// group's (by its setgid bit) that group gets what it has there.
+pub fn make_served_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        make_served_folder(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o755).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        made => made?,
+    }
+    let above = fs::metadata(parent.unwrap_or(Path::new(".")))?.permissions().mode();
+    let granted = if above & 0o2000 == 0 { 0 } else { above & 0o2070 };
+    fs::set_permissions(path, fs::Permissions::from_mode(granted | 0o755))?;
+    sync_parent(path)
+}
+
 /// Syncs the folder `path`: names made, renamed or removed in it are then on the disk.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
@@ -242,11 +265,39 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
+/// Opens the file `path`, if it is one: what gives other bytes each time it is read, or makes its reader wait, is refused
+/// with a kind of [`io::ErrorKind::Other`].
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    regular(OpenOptions::new().read(true).custom_flags(NO_WAIT).open(path)?)
+}
+
+/// As [`read_bounded`], of a file that is one itself: a link to one is refused too, with a kind of
+/// [`io::ErrorKind::Other`].
+pub fn read_regular(path: &Path, bound: u64) -> io::Result<Vec<u8>> {
+    if fs::symlink_metadata(path)?.is_symlink() {
+        return Err(no_file());
+    }
+    let file = OpenOptions::new().read(true).custom_flags(NO_WAIT | NO_FOLLOW).open(path)?;
+    read_to_bound(regular(file)?, path, bound)
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
+}
+
+fn no_file() -> io::Error {
+    io::Error::other("it is no regular file")
+}
+
 /// Reads at most `bound` bytes of `path`; a longer file is an error that says so.
 pub fn read_bounded(path: &Path, bound: u64) -> io::Result<Vec<u8>> {
+    read_to_bound(File::open(path)?, path, bound)
+}
+
+fn read_to_bound(file: File, path: &Path, bound: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    File::open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
+    file.take(bound + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bound {
         return Err(io::Error::other(format!("`{}` is longer than {bound} bytes", path.display())));
     }
@@ -342,6 +393,47 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(read_bounded(&file, 3).unwrap(), b"A=1");
         assert!(read_bounded(&file, 2).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_is_served_is_its_groups_too() {
+        let room = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        for (above, made) in [(0o700, 0o755), (0o2775, 0o2775), (0o2750, 0o2755), (0o777, 0o755)] {
+            let folder = room.path().join(format!("{above:o}"));
+            fs::create_dir(&folder).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(above)).unwrap();
+            make_served_folder(&folder.join("a/b")).unwrap();
+            make_served_folder(&folder.join("a/b")).unwrap();
+            assert_eq!([mode(&folder.join("a")), mode(&folder.join("a/b"))], [made; 2], "{above:o}");
+            assert_eq!(mode(&folder), above);
+        }
+    }
+
+    #[test]
+    fn only_a_file_is_read_as_one() {
+        let room = tempfile::tempdir().unwrap();
+        let at = |name: &str| room.path().join(name);
+        fs::write(at("file"), "x").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("none"), at("loose")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o644),
+            0,
+        )
+        .unwrap();
+        assert_eq!(read_regular(&at("file"), 1).unwrap(), b"x");
+        assert!(read_regular(&at("file"), 0).is_err());
+        assert!(open_regular(&at("link")).is_ok());
+        assert_eq!(read_regular(&at("none"), 9).unwrap_err().kind(), io::ErrorKind::NotFound);
+        for name in ["link", "loose", "pipe", "."] {
+            assert_eq!(read_regular(&at(name), 9).unwrap_err().kind(), io::ErrorKind::Other, "{name}");
+        }
+        assert!(open_regular(&at("pipe")).is_err());
+        assert!(open_regular(&at(".")).is_err());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A lock that can't go stale: the kernel's `flock`, let go when its holder ends, however it ends.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +42,10 @@ impl Lock {
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        Self::try_lock(file)
+    }
+
+    fn try_lock(file: File) -> io::Result<Option<Self>> {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -49,12 +53,17 @@ impl Lock {
         }
     }
 
-    /// Takes the lock on `path` (made when missing), waiting for who holds it; says `None` when that takes longer than
-    /// `within`. The kernel knows no bound for this wait, so it is asked again and again.
-    pub fn take_within(path: &Path, within: Duration) -> io::Result<Option<Self>> {
+    /// As [`Lock::try_take`], of a file that everybody who may write to its folder can lock, whoever made it.
+    pub fn try_take_common(path: &Path) -> io::Result<Option<Self>> {
+        Self::try_lock(open_common(path)?)
+    }
+
+    /// As [`Lock::try_take_common`], waiting for who holds it; says `None` when that takes longer than `within`. The
+    /// kernel knows no bound for this wait, so it is asked again and again.
+    pub fn take_common_within(path: &Path, within: Duration) -> io::Result<Option<Self>> {
         let until = Instant::now() + within;
         loop {
-            match Self::try_take(path)? {
+            match Self::try_take_common(path)? {
                 None if Instant::now() < until => std::thread::sleep(ASKED_EVERY),
                 taken => return Ok(taken),
             }
@@ -72,6 +81,44 @@ impl Lock {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// Permission bits of a file that others lock too: to lock it, reading is enough.
+const COMMON_MODE: u32 = 0o644;
+
+/// Opens the file to be locked, which may be another user's; makes it when it is missing.
+fn open_common(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(crate::files::NO_FOLLOW | crate::files::NO_WAIT);
+    // Without `O_CREAT`: in a folder with the sticky bit the kernel refuses that for the files of others. Where locks
+    // go over a network only who can write can lock.
+    let there = match options.clone().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => options.open(path),
+        opened => opened,
+    };
+    match there {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+        Ok(file) => {
+            let about = file.metadata()?;
+            if about.mode() & 0o444 != 0o444 {
+                // Made by an earlier Pintail; it is its maker's to open it to others.
+                let _ = file.set_permissions(Permissions::from_mode(COMMON_MODE));
+            }
+            return Ok(file);
+        }
+    }
+    match options.write(true).create_new(true).mode(COMMON_MODE).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).open(path)
+        }
+        made => {
+            let file = made?;
+            // Whatever the umask says.
+            file.set_permissions(Permissions::from_mode(COMMON_MODE))?;
+            Ok(file)
         }
     }
 }
@@ -96,12 +143,31 @@ mod tests {
     fn a_held_one_is_waited_for_within_a_bound() {
         let room = tempfile::tempdir().unwrap();
         let path = room.path().join("lock");
-        let held = Lock::try_take(&path).unwrap().unwrap();
-        assert!(Lock::take_within(&path, Duration::ZERO).unwrap().is_none());
+        let held = Lock::try_take_common(&path).unwrap().unwrap();
+        assert!(Lock::take_common_within(&path, Duration::ZERO).unwrap().is_none());
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| Lock::take_within(&path, Duration::from_secs(60)).unwrap());
+            let waiting = scope.spawn(|| Lock::take_common_within(&path, Duration::from_secs(60)).unwrap());
             drop(held);
             assert!(waiting.join().unwrap().is_some());
         });
+    }
+
+    #[test]
+    fn a_common_one_is_everybodys_to_open() {
+        let room = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        let (new, old) = (room.path().join("new"), room.path().join("old"));
+        Lock::try_take_common(&new).unwrap().unwrap();
+        drop(Lock::try_take(&old).unwrap().unwrap());
+        assert_eq!((mode(&new), mode(&old)), (0o644, 0o600));
+        Lock::try_take_common(&old).unwrap().unwrap();
+        assert_eq!(mode(&old), 0o644);
+        // Of another user it can be read, which is enough.
+        std::fs::set_permissions(&new, Permissions::from_mode(0o444)).unwrap();
+        let held = Lock::try_take_common(&new).unwrap().unwrap();
+        assert!(Lock::try_take_common(&new).unwrap().is_none());
+        drop(held);
+        std::os::unix::fs::symlink(&old, room.path().join("link")).unwrap();
+        assert!(Lock::try_take_common(&room.path().join("link")).is_err());
     }
 }

@@ -357,7 +357,8 @@ pub(crate) enum Depot {
         /// The application that it is of, when that is another than this project
         #[arg(long, value_name = "NAME", conflicts_with_all = ["author", "python"])]
         name: Option<String>,
-        /// It is a Perl distribution of this author: `cpanm` can install it from the depot then
+        /// It is a Perl distribution of this author: `cpanm` can install it from the depot then. The artifact that is
+        /// made of it is not signed; `pintail depot sign` does that
         #[arg(long, value_name = "ID")]
         author: Option<String>,
         /// It is a Python source distribution: `pip` can install it from the depot then. A wheel (.whl) always is
@@ -391,7 +392,11 @@ pub(crate) enum Depot {
         #[arg(short, long)]
         yes: bool,
     },
-    /// Take old artifacts away, but none that a host has or could roll back to
+    /// Take old artifacts away, but none that a host of this project's targets has or could roll back to
+    ///
+    /// Asked are the hosts of the targets of this pintail.toml, before the question and again after it: what one has got
+    /// meanwhile stays. Where another project deploys the same application from the same depot to other targets, nobody
+    /// here knows of its hosts: put those targets into this pintail.toml before pruning.
     Prune {
         /// How many of the newest versions stay; `depot.keep` when left out
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

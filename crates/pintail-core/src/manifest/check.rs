@@ -3,7 +3,7 @@
 
 use super::bounds::{ABOUT_PATH, ENTRIES_MAX, RESERVED_FOLDER, TREE_BYTES_MAX};
 use super::entry::{Entry, EntryKind};
-use super::tree_path::{PATH_BYTES_MAX, TreePath};
+use super::tree_path::{PATH_BYTES_MAX, TreePath, shown};
 
 /// One thing that is wrong with a tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum Fault {
     #[error("`{}` lies in `{RESERVED_FOLDER}`, which is pintail's own", .0.shown())]
     Reserved(TreePath),
     /// A symbolic link whose target can't be followed inside the tree.
-    #[error("link `{}` to `{target}` {reason}", .path.shown())]
+    #[error("link `{}` to `{}` {reason}", .path.shown(), shown(.target))]
     Link {
         /// The link.
         path: TreePath,

@@ -26,10 +26,7 @@ impl TreePath {
 
     /// The path as it may be shown: control characters escaped, since they could be an escape sequence.
     pub fn shown(&self) -> String {
-        let escape = |c: char| {
-            if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
-        };
-        self.0.chars().map(escape).collect()
+        shown(&self.0)
     }
 
     /// Its parts, at least one.
@@ -51,6 +48,14 @@ impl TreePath {
     pub fn is_within(&self, folder: &str) -> bool {
         self.0.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
+}
+
+/// A text from elsewhere, such as a link's target, as it may be shown: control characters escaped.
+pub fn shown(text: &str) -> String {
+    let escape = |c: char| {
+        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+    };
+    text.chars().map(escape).collect()
 }
 
 /// Why a text is no path inside a tree. The path is shown with control characters escaped, its beginning only.

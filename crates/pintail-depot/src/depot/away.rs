@@ -37,7 +37,7 @@ impl Depot {
         }
         let folder = self.shelf.folder();
         let failed = |source| DepotError::Write { path: folder.to_owned(), source };
-        pintail_os::files::make_folder(folder, 0o755).map_err(failed)?;
+        self.make_folder(folder).map_err(failed)?;
         let partial = remote.get(card, folder).map_err(|error| match error {
             RemoteError::Here(source) => failed(source),
             error => DepotError::Away(error),
@@ -73,6 +73,19 @@ impl Depot {
             }
             error => DepotError::Away(error),
         })?;
+        // It is what will be signed, and deployed. The same release that was there before may be another file.
+        let (packed_bytes, packed_digest) = match added {
+            true => (card.packed_bytes, card.packed_digest),
+            false => (there.packed_bytes, there.packed_digest),
+        };
+        if there != (Card { packed_bytes, packed_digest, added_ms: there.added_ms, ..card.clone() }) {
+            let Card { name, version, .. } = card;
+            let why = format!(
+                "it says that it has another artifact of `{name}` `{version}` than it was sent; `pintail depot verify \
+                 {version}` tells more"
+            );
+            return Err(DepotError::Away(RemoteError::Strange { place: remote.place().to_owned(), why }));
+        }
         if there.packed_digest == card.packed_digest {
             // Only to spare bringing it; what can't be kept is brought when it is wanted.
             let _ = self.keep_here(&there, partial);
@@ -85,6 +98,7 @@ impl Depot {
     fn keep_here(&self, card: &Card, partial: Partial) -> io::Result<()> {
         let stem = stem(&card.name, &card.version);
         let path = self.shelf.file(&stem);
+        let _alone = self.shelf.alone().map_err(io::Error::other)?;
         pintail_os::files::remove_file(&path)?;
         self.shelf.write_card(card).map_err(io::Error::other)?;
         partial.replace(&path)?;

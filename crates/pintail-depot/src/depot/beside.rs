@@ -1,17 +1,17 @@
 //! What lies beside an artifact: the proof that its test passed, and the signature of its file. Knows where they are
 //! and which artifact they are of; does not know how a test is run, nor whose signature is wanted.
 
-use std::io::{self, Read};
+use std::io::{self, Write};
 
 use pintail_core::name::AppName;
 use pintail_core::version::Version;
 
 use super::shelf::stem;
-use super::{Depot, DepotError, Published};
+use super::{Depot, DepotError, Published, refuse_another};
 use crate::card::Card;
 use crate::proof::{PROOF_BYTES_MAX, Proof};
 use crate::remote::wire::Beside;
-use crate::signing::{self, PublicKey, SIGNATURE_FILE_BYTES_MAX, SecretKey, Signed, Unsigned};
+use crate::signing::{self, FileHash, PublicKey, SIGNATURE_FILE_BYTES_MAX, SecretKey, Signed, Unsigned};
 
 impl Depot {
     /// Publishes the artifact of another depot, byte for byte, with its proof and its signature. `added_ms` is the
@@ -23,13 +23,27 @@ impl Depot {
         version: &Version,
         added_ms: u64,
     ) -> Result<Published, DepotError> {
-        let (_, manifest) = from.show(name, version)?;
-        let (card, mut file) = from.open(name, version)?;
-        let published = self.publish(added_ms, |out, _| {
-            let path = from.artifact_path(name, version);
-            io::copy(&mut file, out).map_err(|source| DepotError::Read { path, source })?;
-            Ok(manifest)
-        })?;
+        let (card, file) = from.open(name, version)?;
+        let mut unwritten = None;
+        let copy = |out: &mut dyn Write| {
+            from.shelf.read_through(&stem(name, version), file, |piece| {
+                let written = out.write_all(piece);
+                written.map_err(|error| {
+                    let told = io::Error::other(error.to_string());
+                    unwritten = Some(error);
+                    told
+                })
+            })
+        };
+        let is_it = |copied: &Card| {
+            let same = Card { added_ms: card.added_ms, ..copied.clone() } == card;
+            if same { Ok(()) } else { Err(from.altered(&card, "what was copied")) }
+        };
+        let published = self.publish_if(added_ms, |out, _| Ok(copy(out)?.0), is_it);
+        let published = match unwritten {
+            Some(source) => return Err(DepotError::Write { path: self.shelf.folder().to_owned(), source }),
+            None => published?,
+        };
         if let Some(proof) = from.proof(&card)? {
             self.write_proof(&proof)?;
         }
@@ -37,7 +51,7 @@ impl Depot {
         if published.card().packed_digest == card.packed_digest
             && let Some(signature) = from.signature(&card)?
         {
-            self.write_signature(&card, &signature)?;
+            self.write_signature(published.card(), &signature)?;
         }
         Ok(published)
     }
@@ -55,6 +69,9 @@ impl Depot {
             let (name, version, digest) = (&proof.name, &proof.version, &proof.digest);
             return remote.put_beside(name, version, digest, Beside::Proof, &json).map_err(DepotError::Away);
         }
+        let _alone = self.shelf.alone()?;
+        let there = self.find(&proof.name, &proof.version)?;
+        refuse_another(&there, &proof.digest)?;
         self.shelf.write_beside(self.shelf.proof_path(&stem(&proof.name, &proof.version)), json.as_bytes())
     }
 
@@ -68,42 +85,43 @@ impl Depot {
         self.write_beside(card, Beside::Signature, signature)
     }
 
-    /// Signs the artifact of one version, after it was compared with its card. `now_ms` is the present, in milliseconds
-    /// since 1970.
-    pub fn sign(
-        &self,
-        name: &AppName,
-        version: &Version,
-        key: &SecretKey,
-        now_ms: u64,
-    ) -> Result<Card, DepotError> {
-        let (card, _) = self.show(name, version)?;
-        let (_, file) = self.open(name, version)?;
-        let mut read = Hashed { file, hasher: blake3::Hasher::new() };
-        let signature = key.sign(&mut read, &signing::comment(&card, now_ms));
-        let path = || self.artifact_path(name, version);
-        let signature = signature.map_err(|source| DepotError::Read { path: path(), source })?;
-        if read.hasher.finalize() != blake3::Hash::from(*card.packed_digest.as_bytes()) {
-            return Err(DepotError::Altered { path: path(), what: "the digest of the file" });
+    /// Signs `card`'s artifact, which is compared with the card while it is read for that: what came in its place is not
+    /// signed. `now_ms` is the present, in milliseconds since 1970.
+    pub fn sign(&self, card: &Card, key: &SecretKey, now_ms: u64) -> Result<(), DepotError> {
+        let file = self.open_of(card)?;
+        let (mut hash, mut hasher) = (FileHash::default(), blake3::Hasher::new());
+        let (manifest, bytes) = self.shelf.read_through(&stem(&card.name, &card.version), file, |piece| {
+            hash.update(piece);
+            hasher.update(piece);
+            Ok(())
+        })?;
+        let packed = (bytes, hasher.finalize().into());
+        if packed != (card.packed_bytes, card.packed_digest) {
+            return Err(self.altered(card, "the digest of the file"));
         }
-        self.write_signature(&card, &signature)?;
-        Ok(card)
+        self.compare_card(card, &Card::new(&manifest, packed, card.added_ms))?;
+        self.write_signature(card, &key.sign(&hash, &signing::comment(card, now_ms)))
     }
 
-    /// Checks that one of `keys` signed the artifact of one version: the file, which contains the manifest whose digest
-    /// the release goes by.
-    pub fn check_signed(
-        &self,
-        name: &AppName,
-        version: &Version,
-        keys: &[PublicKey],
-    ) -> Result<Signed, DepotError> {
-        // The manifest of this very file has the card's digest: so whoever signed the file signed that release.
-        let (card, _) = self.show(name, version)?;
+    /// Checks that one of `keys` signed `card`'s artifact. Its file is read once, by one descriptor: the manifest that is
+    /// compared with the card is of the very bytes that were signed. By the digest of that manifest the release goes, and a
+    /// host unpacks nothing that differs from it: so what is delivered is what was checked, whatever the file is by then.
+    pub fn check_signed(&self, card: &Card, keys: &[PublicKey]) -> Result<Signed, DepotError> {
+        let (name, version) = (&card.name, &card.version);
         let unsigned = |source| DepotError::Unsigned { name: name.clone(), version: version.clone(), source };
-        let signature = self.signature(&card)?.ok_or_else(|| unsigned(Unsigned::None))?;
-        let (_, file) = self.open(name, version)?;
-        signing::check(&signature, keys, &card, file).map_err(unsigned)
+        let text = self.signature(card)?.ok_or_else(|| unsigned(Unsigned::None))?;
+        let signature = signing::Signature::read(&text).map_err(unsigned)?;
+        let mut check = signature.check(keys).map_err(unsigned)?;
+        let (manifest, bytes) =
+            self.shelf.read_through(&stem(name, version), self.open_of(card)?, |piece| {
+                check.update(piece);
+                Ok(())
+            })?;
+        if manifest.digest() != card.digest {
+            return Err(self.altered(card, "the release it contains"));
+        }
+        self.compare_card(card, &Card::new(&manifest, (bytes, card.packed_digest), card.added_ms))?;
+        check.finish(card).map_err(unsigned)
     }
 
     /// Removes `card`'s artifact and what lies beside it; another release under its name stays.
@@ -111,12 +129,13 @@ impl Depot {
         let path = self.artifact_path(&card.name, &card.version);
         if let Some(remote) = &self.away {
             remote.remove(card).map_err(DepotError::Away)?;
-        } else {
-            let there = self.find(&card.name, &card.version)?;
-            if there.digest != card.digest {
-                let (name, version) = (there.name, there.version);
-                return Err(DepotError::Taken { name, version, there: there.digest, new: card.digest });
+            if !self.shelf.folder().exists() {
+                return Ok(());
             }
+        }
+        let _alone = self.shelf.alone()?;
+        if !self.is_away() {
+            refuse_another(&self.find(&card.name, &card.version)?, &card.digest)?;
         }
         // The artifact first: a card without one is nothing.
         let removed = pintail_os::files::remove_file(&path)
@@ -134,7 +153,7 @@ impl Depot {
             Beside::Proof => (self.shelf.proof_path(&stem), PROOF_BYTES_MAX),
             Beside::Signature => (self.shelf.signature_path(&stem), SIGNATURE_FILE_BYTES_MAX),
         };
-        match pintail_os::files::read_bounded(&path, most) {
+        match pintail_os::files::read_regular(&path, most) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DepotError::Read { path, source }),
@@ -148,24 +167,16 @@ impl Depot {
             return remote.put_beside(name, version, digest, what, text).map_err(DepotError::Away);
         }
         let stem = stem(&card.name, &card.version);
+        let _alone = self.shelf.alone()?;
+        let there = self.find(&card.name, &card.version)?;
+        refuse_another(&there, &card.digest)?;
+        if what == Beside::Signature && there.packed_digest != card.packed_digest {
+            return Err(self.altered(card, "the digest of the file"));
+        }
         let path = match what {
             Beside::Proof => self.shelf.proof_path(&stem),
             Beside::Signature => self.shelf.signature_path(&stem),
         };
         self.shelf.write_beside(path, text.as_bytes())
-    }
-}
-
-/// A file that is hashed while somebody reads it.
-struct Hashed<R> {
-    file: R,
-    hasher: blake3::Hasher,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        Ok(count)
     }
 }

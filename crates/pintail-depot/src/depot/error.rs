@@ -104,6 +104,17 @@ pub enum DepotError {
         /// What differs.
         what: &'static str,
     },
+    /// A card that doesn't say what its artifact is.
+    #[error(
+        "card `{}` was changed: {what} not what its artifact says; `pintail depot index` makes it again",
+        .path.display()
+    )]
+    Card {
+        /// The card.
+        path: PathBuf,
+        /// What differs, with its verb.
+        what: String,
+    },
     /// It doesn't count as signed.
     #[error("`{name}` `{version}` does not count as signed: {source}")]
     Unsigned {

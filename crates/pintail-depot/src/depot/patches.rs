@@ -116,7 +116,7 @@ impl Depot {
         write: impl FnOnce(&mut Partial) -> Result<(), PatchError>,
     ) -> Result<Patch, PatchError> {
         let folder = self.folder().join(PATCHES);
-        pintail_os::files::make_folder(&folder, 0o755).map_err(|error| failed(&folder, error))?;
+        self.make_folder(&folder).map_err(|error| failed(&folder, error))?;
         sweep(&folder).map_err(|error| failed(&folder, error))?;
         let mut partial = Partial::create(&folder).map_err(|error| failed(&folder, error))?;
         write(&mut partial)?;

@@ -2,12 +2,10 @@
 //! environment: whoever has the password says it. Nothing of a key is ever shown but its id.
 
 use std::fmt;
-use std::io::{self, Read};
 
-use blake2b_simd::Params;
+use blake2b_simd::{Params, State};
 use ct_codecs::{Base64, Decoder, Encoder};
 
-use super::PIECE;
 use super::key::{ID_BYTES, KeyError, KeyId};
 
 /// The longest file of a secret key that is read, in bytes; it has some 300.
@@ -164,27 +162,32 @@ impl SecretKey {
         base64(&[ED25519, &self.id.0, &*self.key.public_key()])
     }
 
-    /// The text of the signature of `file`, with `comment`, which is signed too and has no line end.
-    ///
-    /// # Errors
-    /// The file can't be read.
-    pub fn sign(&self, mut file: impl Read, comment: &str) -> io::Result<String> {
-        let mut hash = Params::new().to_state();
-        let mut piece = vec![0; PIECE];
-        loop {
-            match file.read(&mut piece)? {
-                0 => break,
-                count => hash.update(&piece[..count]),
-            };
-        }
-        let signature = self.key.sign(hash.finalize().as_bytes(), None);
+    /// The text of the signature of the file that was hashed, with `comment`, which is signed too and has no line end.
+    pub fn sign(&self, file: &FileHash, comment: &str) -> String {
+        let signature = self.key.sign(file.0.finalize().as_bytes(), None);
         let of_both = self.key.sign([&*signature, comment.as_bytes()].concat(), None);
-        Ok(format!(
+        format!(
             "untrusted comment: signature from pintail, key {}\n{}\ntrusted comment: {comment}\n{}\n",
             self.id,
             base64(&[PREHASHED, &self.id.0, &*signature]),
             base64(&[&*of_both]),
-        ))
+        )
+    }
+}
+
+/// What is signed of a file: the BLAKE2b of its bytes.
+pub struct FileHash(State);
+
+impl Default for FileHash {
+    fn default() -> Self {
+        FileHash(Params::new().to_state())
+    }
+}
+
+impl FileHash {
+    /// The next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
 }
 

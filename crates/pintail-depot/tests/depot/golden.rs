@@ -62,7 +62,7 @@ fn a_card_is_pinned() {
     depot.publish_tree(&tree, &name, &version, Some("0a1b2c3d"), 1_700_000_000_000).unwrap();
     assert_eq!(
         everything_in(depot.folder()),
-        ["artifacts", "artifacts/blog-1.4.2.json", "artifacts/blog-1.4.2.tar.zst"]
+        [".linking", "artifacts", "artifacts/blog-1.4.2.json", "artifacts/blog-1.4.2.tar.zst"]
     );
     let card = fs::read_to_string(depot.folder().join("artifacts/blog-1.4.2.json")).unwrap();
     // The packed file depends on the version of zstd, so only the rest is pinned.

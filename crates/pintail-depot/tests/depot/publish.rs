@@ -6,7 +6,7 @@ use std::sync::Barrier;
 
 use pintail_core::name::AppName;
 use pintail_core::version::Version;
-use pintail_depot::{Depot, DepotError, Limits, Naming, Published, unpack};
+use pintail_depot::{Card, Depot, DepotError, Limits, Naming, Published, unpack};
 
 use crate::craft::*;
 
@@ -147,7 +147,7 @@ fn a_missing_or_broken_card_is_made_again() {
     for broken in ["", "{", "{\"format\":1}", &"x".repeat(100_000)] {
         fs::write(&at, broken).unwrap();
         let again = room.depot.find(&blog(), &parsed("1")).unwrap();
-        assert_eq!(pintail_depot::Card { added_ms: 1000, ..again }, card);
+        assert_eq!(again, card, "also the time, which is that of the file");
         assert!(fs::read_to_string(&at).unwrap().contains(&card.digest.to_string()));
     }
     fs::remove_file(&at).unwrap();
@@ -258,4 +258,133 @@ fn publishers_of_different_versions_do_not_disturb_each_other() {
     let listing = room.depot.list().unwrap();
     assert_eq!((listing.cards.len(), listing.faults.len()), (80, 0));
     assert_eq!(everything_in(&room.artifacts()).len(), 160);
+}
+
+/// A card that anybody changed is made anew by `index`, from the artifact alone, and `verify` tells of it until then.
+#[test]
+fn cards_are_made_again_from_the_artifacts_alone() {
+    let room = room();
+    for (text, version) in [("a", "1"), ("bb", "2"), ("ccc", "3")] {
+        room.publish(text, version).unwrap();
+    }
+    let card = |version: &str| room.artifacts().join(format!("blog-{version}.json"));
+    let all = || ["1", "2", "3"].map(|version| fs::read_to_string(card(version)).unwrap());
+    let good = all();
+    assert_eq!(room.depot.remake_cards().unwrap().cards, 0);
+    for lie in [
+        ("\"files\": 1", "\"files\": 777"),
+        ("\"commit\": null", "\"commit\": \"deadbeef\""),
+        ("\"added_ms\": 1000", "\"added_ms\": 5"),
+        ("\"tree_bytes\": 1", "\"tree_bytes\": 12"),
+        ("\"format\": 1", "\"format\":  1"),
+    ] {
+        assert!(good[0].contains(lie.0), "{}", good[0]);
+        fs::write(card("1"), good[0].replace(lie.0, lie.1)).unwrap();
+        fs::remove_file(card("2")).unwrap();
+        let verified = room.depot.verify(&blog(), &parsed("1")).map(drop);
+        if let Err(error) = verified {
+            let told = error.to_string();
+            let field = lie.0.split('"').nth(1).unwrap();
+            assert!(told.contains(&format!("`{field}` is not what its artifact says")), "{told}");
+        } else {
+            assert!(lie.0.contains("format"), "{lie:?}");
+        }
+        let again = room.publish("a", "1");
+        assert_eq!(again.is_err(), ["files", "commit", "tree_bytes"].iter().any(|key| lie.0.contains(key)));
+        let made = room.depot.remake_cards().unwrap();
+        assert_eq!((made.cards, made.faults.len()), (2, 0));
+        assert_eq!(all(), good);
+        room.depot.verify(&blog(), &parsed("1")).unwrap();
+    }
+    // Of another file: somebody has to know.
+    let there = room.depot.find(&blog(), &parsed("1")).unwrap();
+    fs::write(card("1"), good[0].replace(&there.digest.to_string(), &there.packed_digest.to_string()))
+        .unwrap();
+    let made = room.depot.remake_cards().unwrap();
+    assert_eq!(made.cards, 1);
+    insta::assert_snapshot!(made.faults.join("\n"));
+    assert_eq!(all(), good);
+    // What can't be read doesn't hide the others, and a card of another format is left alone.
+    fs::write(room.artifacts().join("junk-1.tar.zst"), "").unwrap();
+    fs::write(card("3"), "{\"format\":2}").unwrap();
+    fs::remove_file(card("2")).unwrap();
+    assert_eq!(room.depot.remake_cards().unwrap().cards, 1);
+    assert_eq!(fs::read_to_string(card("3")).unwrap(), "{\"format\":2}");
+    assert_eq!(room.depot.list().unwrap().faults.len(), 2);
+}
+
+/// What one publishes and signs while another is about to publish the same must not be taken for leftovers by them.
+#[test]
+fn who_publishes_waits_for_who_does() {
+    let room = room();
+    let card = room.publish("hello", "1").unwrap().card().clone();
+    let lock = pintail_os::lock::Lock::try_take_common(&room.depot.folder().join(".linking"));
+    let held = lock.unwrap().unwrap();
+    let path = room.artifacts().join("blog-1.tar.zst");
+    std::thread::scope(|scope| {
+        let (removed, published, beside) = (
+            scope.spawn(|| room.depot.remove(&card)),
+            scope.spawn(|| room.publish("more", "2")),
+            scope.spawn(|| room.depot.write_signature(&card, "signature")),
+        );
+        // That nothing happens can only be waited for.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        assert!(path.exists() && !room.artifacts().join("blog-2.tar.zst").exists());
+        assert!(!room.artifacts().join("blog-1.tar.zst.minisig").exists());
+        // Who reads waits for nobody, also where a card is missing.
+        fs::remove_file(room.artifacts().join("blog-1.json")).unwrap();
+        assert_eq!(room.depot.list().unwrap().cards, std::slice::from_ref(&card));
+        drop(held);
+        removed.join().unwrap().unwrap();
+        published.join().unwrap().unwrap();
+        let _ = beside.join().unwrap();
+    });
+    assert_eq!(
+        everything_in(&room.artifacts()),
+        ["blog-2.json", "blog-2.tar.zst"],
+        "no signature without its artifact"
+    );
+}
+
+/// What a release asks is that of the release that was planned, not of one that came in its place.
+#[test]
+fn what_a_release_says_is_asked_by_its_digest() {
+    let room = room();
+    let card = room.publish("hello", "1").unwrap().card().clone();
+    assert_eq!(room.depot.about(&blog(), &parsed("1"), &card.digest).unwrap(), None);
+    room.depot.remove(&card).unwrap();
+    room.publish("evil", "1").unwrap();
+    let told = room.depot.about(&blog(), &parsed("1"), &card.digest).unwrap_err().to_string();
+    assert!(told.contains("with other contents"), "{told}");
+}
+
+/// A web server reads them, and whoever may write to the folder may publish.
+#[test]
+fn what_is_published_can_be_served() {
+    use std::os::unix::fs::PermissionsExt;
+    let room = room();
+    room.publish("hello", "1").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!([mode(room.depot.folder()), mode(&room.artifacts())], [0o755; 2]);
+    for name in ["artifacts/blog-1.tar.zst", "artifacts/blog-1.json", ".linking"] {
+        assert_eq!(mode(&room.depot.folder().join(name)), 0o644, "{name}");
+    }
+}
+
+/// Byte for byte, and of the card that was looked at: what came in its place on the way is not taken over.
+#[test]
+fn what_is_taken_over_is_what_its_card_says() {
+    let (room, other) = (room(), Depot::new(tempfile::tempdir().unwrap().keep()));
+    let card = room.publish("hello", "1").unwrap().card().clone();
+    let at = room.artifacts().join("blog-1.json");
+    let json = fs::read_to_string(&at).unwrap();
+    let wrong = Card { packed_digest: card.digest, ..card.clone() };
+    fs::write(&at, json.replace(&card.packed_digest.to_string(), &wrong.packed_digest.to_string())).unwrap();
+    let told = room.told(other.take_over(&room.depot, &blog(), &parsed("1"), 5).unwrap_err());
+    assert!(told.contains("what was copied differs from its card"), "{told}");
+    assert!(everything_in(&other.folder().join("artifacts")).is_empty());
+    fs::write(&at, &json).unwrap();
+    let taken = other.take_over(&room.depot, &blog(), &parsed("1"), 5).unwrap();
+    assert_eq!(*taken.card(), Card { added_ms: 5, ..card });
+    fs::remove_dir_all(other.folder()).unwrap();
 }

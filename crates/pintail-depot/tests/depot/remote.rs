@@ -477,17 +477,45 @@ fn a_fault_there_is_told_and_hides_nothing() {
 
 /// A far end that answers with what it is given.
 fn odd(answers: Vec<Vec<u8>>) -> Depot {
+    odd_with(answers, Path::new("/nonexistent/cache"))
+}
+
+fn odd_with(answers: Vec<Vec<u8>>, cache: &Path) -> Depot {
     let dial = move || {
         let from: Vec<u8> = answers.concat();
         Ok(Wire { from: Box::new(io::Cursor::new(from)), to: Box::new(io::sink()), held: Box::new(()) })
     };
-    Depot::away(Remote::new("far:/depot", "1.0", dial), "/nonexistent/cache")
+    Depot::away(Remote::new("far:/depot", "1.0", dial), cache)
 }
 
 fn framed(say: &impl serde::Serialize) -> Vec<u8> {
     let mut bytes = Vec::new();
     frame::send(&mut bytes, say).unwrap();
     bytes
+}
+
+/// What the far end says that it has is what will be signed and deployed: it must be what was sent.
+#[test]
+fn a_far_end_that_says_something_else_is_not_believed() {
+    let room = Room::new();
+    let card = room.publish(&room.far(), "one", "1.0").unwrap().card().clone();
+    let publish = |added, card: Card| {
+        let hello = framed(&Say::Hello { format: 1, pintail: "9.9".to_owned() });
+        let answers = vec![hello, framed(&Say::From { from: 0 }), framed(&Say::Published { added, card })];
+        room.publish(&odd_with(answers, &room.cache("ada")), "one", "1.0")
+    };
+    let other = card.digest;
+    publish(true, Card { added_ms: 5, ..card.clone() }).unwrap();
+    publish(false, Card { packed_digest: other, packed_bytes: 5, ..card.clone() }).unwrap();
+    for (added, lie) in [
+        (true, Card { packed_digest: other, ..card.clone() }),
+        (true, Card { packed_bytes: 5, ..card.clone() }),
+        (true, Card { commit: Some("deadbeef".to_owned()), ..card.clone() }),
+        (false, Card { files: 777, ..card.clone() }),
+    ] {
+        let told = publish(added, lie).unwrap_err().to_string();
+        assert!(told.contains("another artifact of `blog` `1.0` than it was sent"), "{told}");
+    }
 }
 
 #[test]
@@ -573,3 +601,32 @@ fn every_word_is_pinned() {
             .replace(&(card.packed_bytes - 3).to_string(), "LAST")
     );
 }
+
+/// What was published from here is signed, not what lies there by then; also where the far end says what is not so.
+#[test]
+fn what_came_in_its_place_is_not_signed_there() {
+    use pintail_depot::signing::{SecretFile, SecretKey};
+    // Made by `minisign -G -W`.
+    let key = |text: &str| match SecretFile::read(text).unwrap() {
+        SecretFile::Open(key) => key,
+        SecretFile::Locked(_) => panic!("it has no password"),
+    };
+    let key: SecretKey = key(SECRET);
+    let room = Room::new();
+    let (ada, far) = (room.near("ada"), room.far());
+    let card = room.publish(&ada, "one", "1.0").unwrap().card().clone();
+    far.remove(&card).unwrap();
+    let evil = room.publish(&far, "evil", "1.0").unwrap().card().clone();
+    let signature = || far.signature(&evil).unwrap();
+    // With the bytes still here, and with an empty cache.
+    let told = ada.sign(&card, &key, 1000).unwrap_err().to_string();
+    assert!(told.contains("that version is there with digest"), "{told}");
+    assert_eq!(signature(), None);
+    room.near("ben").sign(&card, &key, 1000).unwrap_err();
+    assert_eq!(signature(), None);
+    room.near("ben").sign(&evil, &key, 1000).unwrap();
+    assert!(signature().is_some());
+}
+
+/// A pair's secret half, of no use to anybody.
+const SECRET: &str = "untrusted comment: minisign encrypted secret key\nRWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAuvHUW3bmECD/sya2hZ7A2srXNTUAXwpRDL/OzpyCzh9xexpuUjfYlolKZNLOSPyeVc0o16MrBH3FejSrl2Li1RV7Oua6ciiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";

@@ -5,7 +5,7 @@ use pintail_core::digest::Digest;
 use pintail_core::plan::Step;
 use pintail_core::wire::frame;
 use pintail_core::wire::{AHEAD_MAX, Ahead, Ask, DATA_PIECE, Trouble};
-use std::fs::{self, File};
+use pintail_os::files;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -16,7 +16,8 @@ pub(super) fn ahead(ask: &Ask, artifact: Option<&Path>) -> Option<(Ask, Vec<u8>)
         Step::Deliver { patch: Some(patch), .. } if patch.bytes <= AHEAD_MAX => Some(patch),
         _ => None,
     })?;
-    let bytes = fs::read(pintail_depot::patch_beside(artifact?, &patch.digest)?).ok()?;
+    let bytes =
+        files::read_regular(&pintail_depot::patch_beside(artifact?, &patch.digest)?, AHEAD_MAX).ok()?;
     // Another file than the plan was made with: it is told when it is wanted.
     if bytes.len() as u64 != patch.bytes {
         return None;
@@ -42,10 +43,10 @@ impl Session {
         };
         let missing = || io::Error::other("this operator does not have it");
         let opened = match (artifact, patch) {
-            (Some(artifact), Some(patch)) => {
-                pintail_depot::patch_beside(artifact, patch).ok_or_else(missing).and_then(File::open)
-            }
-            (Some(artifact), None) => File::open(artifact),
+            (Some(artifact), Some(patch)) => pintail_depot::patch_beside(artifact, patch)
+                .ok_or_else(missing)
+                .and_then(|patch| files::open_regular(&patch)),
+            (Some(artifact), None) => files::open_regular(artifact),
             (None, _) => Err(missing()),
         };
         let read = opened.and_then(|mut file| {

@@ -33,7 +33,7 @@ pub(crate) fn said(
     let coming = match wish {
         Wish::Release(release) => {
             let name = &project.config.name;
-            let own = depot.about(name, &release.version);
+            let own = depot.about(name, &release.version, &release.digest);
             let own = own.map_err(|error| {
                 Trouble::new(format!("cannot read what `{name}` {} asks", release.version), error)
             })?;
@@ -67,8 +67,10 @@ pub(crate) fn about_live(
     live: &ReleaseName,
 ) -> Result<Option<About>, Trouble> {
     let (depot, name) = (project.depot(), &project.config.name);
-    let has = depot.find(name, live.version()).is_ok_and(|card| live.fits(&card.digest));
-    if has && let Ok(Some(about)) = depot.about(name, live.version()) {
+    let there = depot.find(name, live.version()).ok().filter(|card| live.fits(&card.digest));
+    if let Some(card) = there
+        && let Ok(Some(about)) = depot.about(name, live.version(), &card.digest)
+    {
         return Ok(Some(about));
     }
     if let Some(about) = host.session.about(live)? {

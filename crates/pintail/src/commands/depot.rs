@@ -10,11 +10,11 @@ use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::project::{Place, Project, typed};
 use crate::screen::{self, bytes, moment};
-use pintail_core::manifest::{EntryKind, Manifest};
+use pintail_core::manifest::{EntryKind, Manifest, shown};
 use pintail_core::name::AppName;
 use pintail_core::version::Version;
 use pintail_core::wire::Trouble;
-use pintail_depot::{Card, Naming, Proof, Published, name_and_version};
+use pintail_depot::{Card, DepotError, Naming, Proof, Published, name_and_version};
 use pintail_os::clock;
 use serde::Serialize;
 use std::path::Path;
@@ -53,8 +53,7 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
             let key = signed::secret_key(&project)?;
             let published = add(&project, file, name, version)?;
             let card = published.card();
-            let signed =
-                key.map(|key| signed::sign(&project.depot(), &card.name, &card.version, &key)).transpose()?;
+            let signed = key.map(|key| signed::sign(&project.depot(), card, &key)).transpose()?;
             let told = match &published {
                 Published::Added(_) => "is in the depot",
                 Published::AlreadyThere(_) => "was in the depot already, the same bytes",
@@ -70,7 +69,11 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         args::Depot::Author { id, told } => dist::author(&project, id.as_deref().zip(told.as_deref())),
-        args::Depot::Index => dist::index(&project),
+        args::Depot::Index => {
+            let cards = index_cards(&project)?;
+            let rest = dist::index(&project)?;
+            Ok(if cards == Exit::Done { rest } else { cards })
+        }
         args::Depot::Verify { version } => verify(&project, version.as_deref()),
         args::Depot::Sign { version, .. } => signatures::sign(&project, &typed("version", version)?),
         args::Depot::Prune { keep, empty, yes, json } => prune::run(&project, *keep, empty, *yes, *json),
@@ -180,59 +183,89 @@ fn show(project: &Project, version: &Version, json: bool) -> Result<Exit, Failur
     ));
     screen::print(&proof.as_ref().map_or("not proven".to_owned(), proven));
     for sealed in proof.iter().flat_map(|proof| &proof.sealed) {
-        screen::print(&format!("  {sealed}"));
+        screen::print(&format!("  {}", shown(sealed)));
     }
     for entry in manifest.entries() {
         let what = match &entry.kind {
-            EntryKind::Symlink { target } => format!("-> {target}"),
+            EntryKind::Symlink { target } => format!("-> {}", shown(target)),
             EntryKind::Directory => "folder".to_owned(),
             _ => bytes(entry.size_bytes()),
         };
-        screen::print(&format!("  {:04o}  {:>8}  {}", entry.mode(), what, entry.path));
+        screen::print(&format!("  {:04o}  {:>8}  {}", entry.mode(), what, entry.path.shown()));
     }
     Ok(Exit::Done)
 }
 
 fn proven(proof: &Proof) -> String {
-    format!("proven by `{}`  {}  by {}", proof.command, moment(proof.began_ms), proof.by)
+    format!("proven by `{}`  {}  by {}", shown(&proof.command), moment(proof.began_ms), shown(&proof.by))
+}
+
+/// Makes every card again. A depot on another machine does it there, which the other indexes tell.
+fn index_cards(project: &Project) -> Result<Exit, Failure> {
+    let depot = project.depot();
+    if depot.is_away() {
+        return Ok(Exit::Done);
+    }
+    let made = depot.remake_cards();
+    let made = made.map_err(|error| {
+        Trouble::new("cannot make the cards of the depot again", error)
+            .hint("mend that; the same again goes on")
+    })?;
+    if made.cards > 0 {
+        let s = if made.cards == 1 { "" } else { "s" };
+        screen::print(&format!("{} card{s} made anew", made.cards));
+    }
+    for fault in &made.faults {
+        screen::narrate(&format!("error: {fault}"));
+    }
+    Ok(if made.faults.is_empty() { Exit::Done } else { Exit::Refused })
 }
 
 fn verify(project: &Project, version: Option<&str>) -> Result<Exit, Failure> {
     let depot = project.depot();
     let keys = signed::known_keys(project)?;
     let own = &project.config.name;
-    let artifacts = match version {
-        Some(version) => vec![(own.clone(), typed("version", version)?)],
+    let (artifacts, faults) = match version {
+        Some(version) => (vec![(own.clone(), typed("version", version)?)], Vec::new()),
         None => {
             let listing = depot.list().map_err(|error| Trouble::new("cannot look into the depot", error))?;
-            listing.cards.into_iter().map(|card| (card.name, card.version)).collect()
+            let each = listing.cards.into_iter().map(|card| (card.name, card.version)).collect();
+            (each, listing.faults)
         }
     };
     let mut exit = Exit::Done;
     for (name, version) in artifacts {
         let told = if name == *own { version.to_string() } else { format!("{name} {version}") };
-        let verified = depot
-            .verify(&name, &version)
-            .and_then(|card| signed::standing(&depot, &card, &keys).map(|standing| (card, standing)));
-        match verified {
-            Ok((card, standing)) => {
-                let signed = match standing {
-                    Standing::None if keys.is_empty() => String::new(),
-                    Standing::None => ", not signed".to_owned(),
-                    Standing::Unchecked(by) => format!(", signed by {by}, as it says"),
-                    Standing::Holds(signed) => format!(", signed by {}", signed.by),
-                    Standing::Broken(why) => {
-                        exit = Exit::Refused;
-                        format!(", but not signed: {why}")
-                    }
-                };
-                screen::print(&format!("{told} is whole, digest {}{signed}", card.digest.short()));
+        let card = match depot.verify(&name, &version) {
+            Ok(card) => card,
+            Err(error) => {
+                let is_card = matches!(error, DepotError::Card { .. });
+                let wrong = if is_card { "has a card that is wrong" } else { "is not whole" };
+                screen::narrate(&format!("error: {told} {wrong}\n  {error}"));
+                exit = Exit::Refused;
+                continue;
+            }
+        };
+        let signed = match signed::standing(&depot, &card, &keys) {
+            Ok(Standing::None) if keys.is_empty() => String::new(),
+            Ok(Standing::None) => ", not signed".to_owned(),
+            Ok(Standing::Unchecked(by)) => format!(", signed by {by}, as it says"),
+            Ok(Standing::Holds(signed)) => format!(", signed by {}", signed.by),
+            Ok(Standing::Broken(why)) => {
+                exit = Exit::Refused;
+                format!(", but not signed: {why}")
             }
             Err(error) => {
-                screen::narrate(&format!("error: {told} is not whole\n  {error}"));
                 exit = Exit::Refused;
+                format!(", but its signature can't be checked: {error}")
             }
-        }
+        };
+        screen::print(&format!("{told} is whole, digest {}{signed}", card.digest.short()));
+    }
+    // What can't even be listed is not whole either.
+    for fault in &faults {
+        screen::narrate(&format!("error: {fault}"));
+        exit = Exit::Refused;
     }
     Ok(exit)
 }

@@ -314,16 +314,7 @@ pub(crate) fn release(project: &Project, wanted: Option<&str>) -> Result<(Wish, 
         .open(&card.name, &card.version)
         .map_err(|error| Trouble::new(format!("cannot deploy `{name}` {}", card.version), error))?;
     let path = depot.artifact_path(&card.name, &card.version);
-    let release = pintail_core::plan::Release {
-        name: pintail_core::name::ReleaseName::new(card.version.clone(), &card.digest),
-        version: card.version,
-        digest: card.digest,
-        commit: card.commit,
-        packed_bytes: card.packed_bytes,
-        unpacked_bytes: card.tree_bytes,
-        files: card.files,
-    };
-    Ok((Wish::Release(release), path))
+    Ok((Wish::Release(signed::release_of(&card)), path))
 }
 
 /// That the depot does not give what shall be deployed: it is not there, or can't be read. Then building it again is no

@@ -15,6 +15,7 @@ use crate::screen;
 use ear::Teller;
 use pintail_core::plan::acknowledgement;
 use pintail_core::wire::Trouble;
+use pintail_depot::Card;
 use pintail_depot::signing::SecretKey;
 use pintail_os::{clock, signals};
 use pintail_release::next::Wanted;
@@ -147,13 +148,27 @@ impl Release<'_> {
     /// Signs what was published, where staging did not. That it can't be is told; it is released all the same.
     fn signed(&self, plan: &Plan, ended: &operation::Ended, exit: Exit) -> Exit {
         let (Some(key), Outcome::Done) = (self.key, &ended.outcome) else { return exit };
-        match signed::sign(&self.project.depot(), &plan.app, &plan.version, key) {
+        match self.published(plan, ended).and_then(|card| signed::sign(&self.project.depot(), &card, key)) {
             Ok(_) => exit,
             Err(trouble) => {
                 screen::narrate(&told(&trouble));
                 Exit::Stuck
             }
         }
+    }
+
+    /// The card of what this release published, and of nothing that lies in its place by now.
+    fn published(&self, plan: &Plan, ended: &operation::Ended) -> Result<Card, Trouble> {
+        let Plan { app, version, .. } = plan;
+        let what = || format!("cannot sign `{app}` {version}");
+        let card = self.project.depot().find(app, version).map_err(|error| Trouble::new(what(), error))?;
+        if ended.digest == Some(card.digest) {
+            return Ok(card);
+        }
+        let made = ended.digest.map_or_else(|| "unknown".to_owned(), |digest| digest.short());
+        let why = format!("digest {} is in the depot, this release's is {made}", card.digest.short());
+        Err(Trouble::new(what(), why)
+            .hint("find out whose it is; what is right, `pintail depot sign VERSION` signs"))
     }
 
     fn verify(&self, wanted: &Wanted) -> Result<Plan, Vec<Trouble>> {

@@ -5,10 +5,10 @@ use crate::exit::Failure;
 use crate::project::Project;
 use crate::screen;
 use pintail_core::config::{SignedBy, Target};
-use pintail_core::name::AppName;
-use pintail_core::plan::{self, Wish};
-use pintail_core::version::Version;
+use pintail_core::name::ReleaseName;
+use pintail_core::plan::{self, Release, Wish};
 use pintail_core::wire::Trouble;
+use pintail_depot::remote::RemoteError;
 use pintail_depot::signing::{self, PASSWORD_VARIABLE, PublicKey, SecretFile, SecretKey, Unsigned};
 use pintail_depot::{Card, Depot, DepotError};
 use pintail_os::{clock, files};
@@ -34,13 +34,17 @@ pub(crate) fn required(
     }
     let keys = keys(project, &target.signed_by)?;
     let name = &project.config.name;
-    let checked = depot.check_signed(name, &release.version, &keys).and_then(|signed| {
-        // What was checked is what goes there, whatever the depot has by now.
-        let card = depot.find(name, &release.version)?;
-        let same = card.digest == release.digest;
-        let (there, new) = (card.digest, release.digest);
-        let taken = || DepotError::Taken { name: name.clone(), version: card.version.clone(), there, new };
-        if same { Ok(signed) } else { Err(taken()) }
+    let checked = depot.find(name, &release.version).and_then(|card| {
+        // What is checked is what goes there, whatever the depot has by now.
+        if card.digest != release.digest {
+            let (there, new) = (card.digest, release.digest);
+            return Err(DepotError::Taken { name: card.name, version: card.version, there, new });
+        }
+        if release_of(&card) != *release {
+            let path = depot.card_path(name, &release.version);
+            return Err(DepotError::Card { path, what: "what it said before is".to_owned() });
+        }
+        depot.check_signed(&card, &keys)
     });
     let signed = checked.map_err(|error| {
         let what = format!("will not deploy `{name}` {} to `{}`", release.version, target.name);
@@ -53,12 +57,31 @@ pub(crate) fn required(
             DepotError::Unsigned { source: Unsigned::AnotherKey { .. }, .. } => {
                 format!("whose signature will do, `targets.{}.signed_by` says", target.name)
             }
+            DepotError::NotFound { .. } => {
+                "it was taken away meanwhile; `pintail depot list` shows what there is".to_owned()
+            }
+            DepotError::Away(_) => {
+                "nothing was changed; the same again, once the depot can be reached".to_owned()
+            }
             // Whoever signs what was tampered with makes it good.
             _ => "find out who changed it before anybody signs it again".to_owned(),
         };
         Trouble::new(what, error).hint(hint)
     })?;
     Ok(Some(plan::Signed { by: signed.by.to_string(), comment: signed.comment }))
+}
+
+/// The release that `card`'s artifact is.
+pub(crate) fn release_of(card: &Card) -> Release {
+    Release {
+        name: ReleaseName::new(card.version.clone(), &card.digest),
+        version: card.version.clone(),
+        digest: card.digest,
+        commit: card.commit.clone(),
+        packed_bytes: card.packed_bytes,
+        unpacked_bytes: card.tree_bytes,
+        files: card.files,
+    }
 }
 
 /// Every key that any target takes, each once.
@@ -141,22 +164,26 @@ fn password(path: &Path) -> Option<String> {
     }
 }
 
-/// Signs one version, if it isn't signed by that key; says who did.
+/// Signs `card`'s artifact, if it isn't signed by that key; says who did. What lies in its place by now is not signed.
 ///
 /// # Errors
 /// It can't be signed. What is in the depot is there all the same.
-pub(crate) fn sign(
-    depot: &Depot,
-    name: &AppName,
-    version: &Version,
-    key: &SecretKey,
-) -> Result<String, Trouble> {
+pub(crate) fn sign(depot: &Depot, card: &Card, key: &SecretKey) -> Result<String, Trouble> {
     let own = PublicKey::from_line(&key.public_line());
-    let is_signed = own.is_ok_and(|own| depot.check_signed(name, version, &[own]).is_ok());
+    let is_signed = own.is_ok_and(|own| depot.check_signed(card, &[own]).is_ok());
     if !is_signed {
-        depot.sign(name, version, key, clock::now_ms()).map_err(|error| {
-            Trouble::new(format!("cannot sign `{name}` {version}"), error)
-                .hint(format!("it is in the depot, unsigned; `pintail depot sign {version}` tries again"))
+        depot.sign(card, key, clock::now_ms()).map_err(|error| {
+            let Card { name, version, .. } = card;
+            let hint = match error {
+                DepotError::Altered { .. }
+                | DepotError::Card { .. }
+                | DepotError::Artifact { .. }
+                | DepotError::Taken { .. } => {
+                    format!("find out who changed it; `pintail depot verify {version}` tells more")
+                }
+                _ => format!("it is in the depot, unsigned; `pintail depot sign {version}` tries again"),
+            };
+            Trouble::new(format!("cannot sign `{name}` {version}"), error).hint(hint)
         })?;
     }
     Ok(key.id().to_string())
@@ -179,15 +206,26 @@ pub(crate) enum Standing {
 /// # Errors
 /// The depot can't be read.
 pub(crate) fn standing(depot: &Depot, card: &Card, keys: &[PublicKey]) -> Result<Standing, DepotError> {
-    let Some(signature) = depot.signature(card)? else { return Ok(Standing::None) };
+    let text = match depot.signature(card) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(Standing::None),
+        // Whatever lies there, it is no signature; the artifact may be as it should.
+        Err(DepotError::Read { source, .. }) => {
+            return Ok(Standing::Broken(format!("its signature can't be read: {source}")));
+        }
+        Err(error @ DepotError::Away(RemoteError::Refused { .. })) => {
+            return Ok(Standing::Broken(format!("its signature can't be read: {error}")));
+        }
+        Err(error) => return Err(error),
+    };
+    let signature = match signing::Signature::read(&text) {
+        Ok(signature) => signature,
+        Err(why) => return Ok(Standing::Broken(why.to_string())),
+    };
     if keys.is_empty() {
-        let by = signing::claims(&signature);
-        return Ok(by.map_or_else(
-            || Standing::Broken("it is none that minisign makes".to_owned()),
-            |by| Standing::Unchecked(by.to_string()),
-        ));
+        return Ok(Standing::Unchecked(signature.by().to_string()));
     }
-    match depot.check_signed(&card.name, &card.version, keys) {
+    match depot.check_signed(card, keys) {
         Ok(signed) => Ok(Standing::Holds(signed)),
         Err(DepotError::Unsigned { source, .. }) => Ok(Standing::Broken(source.to_string())),
         Err(error) => Err(error),

@@ -102,12 +102,13 @@ fn a_distribution_is_an_artifact_too() {
     let verified = shop.run(&["depot", "verify"]);
     assert!(verified.expect(0).out.starts_with("Pt-App 0.939 is whole, digest "), "{}", verified.all());
     let card = shop.depot().join("artifacts/Pt-App-0.939.json");
+    let was = fs::read_to_string(&card).unwrap();
     fs::remove_file(&card).unwrap();
     assert_eq!(
         shop.run(&["depot", "index"]).expect(0).out,
-        "1 artifact\n1 Perl distribution, 1 package; nothing changed\n"
+        "1 card made anew\n1 artifact\n1 Perl distribution, 1 package; nothing changed\n"
     );
-    assert!(card.exists());
+    assert_eq!(fs::read_to_string(&card).unwrap(), was);
     // Another tree under the same name and version is an artifact already: the distribution is published all the same.
     let tree = shop.room().join("tree");
     fs::create_dir(&tree).unwrap();

@@ -45,6 +45,27 @@ fn a_release_is_bumped_logged_committed_proven_tagged_pushed_and_published() {
     assert!(world.release(&["--resume"]).expect(0).err.contains("the last one, of 0.2, is done"));
 }
 
+/// Signed is the artifact that this release made, by the key of `depot.sign`; and nothing twice.
+#[test]
+fn what_is_released_is_signed() {
+    use pintail_depot::signing::PublicKey;
+    common::apps::needs("minisign", &["-v"], "minisign");
+    let sign = |root: &Path| format!("{PROJECT}[depot]\nsign = {:?}\n", root.with_file_name("ci.key"));
+    let world = World::with(sign, |world| {
+        let mut keys = Command::new("minisign");
+        keys.args(["-G", "-W", "-p", "ci.pub", "-s", "ci.key"]).stdin(Stdio::null());
+        keys.current_dir(world.stage.root.parent().unwrap());
+        ran(keys).expect(0);
+    });
+    let released = world.release(&["0.2", "--yes"]);
+    released.expect(0);
+    let depot = world.stage.depot();
+    let card = depot.find(&"hello".parse().unwrap(), &"0.2".parse().unwrap()).unwrap();
+    let key = fs::read_to_string(world.stage.root.with_file_name("ci.pub")).unwrap();
+    let signed = depot.check_signed(&card, &[PublicKey::from_text(&key).unwrap()]).unwrap();
+    assert!(signed.comment.ends_with(&format!("digest:{}", card.digest)), "{}", signed.comment);
+}
+
 #[test]
 fn the_json_document_says_it_all() {
     let world = World::new(PROJECT);

@@ -55,22 +55,24 @@ pub(super) fn run(
             "`pintail depot prune --keep 10`, or `keep = 10` in `[depot]`",
         ));
     };
-    let held = held(project, empty)?;
-    let lock = lock(project)?;
     let depot = project.depot();
-    let listing = depot.list().map_err(|error| Trouble::new("cannot look into the depot", error))?;
-    let cards: Vec<Card> = listing.cards.into_iter().filter(|card| card.name == *name).collect();
-    let artifacts = judge(&cards, keep, &held, &lock);
-    let going: Vec<&Card> =
-        cards.iter().zip(&artifacts).filter(|(_, judged)| judged.goes).map(|(card, _)| card).collect();
+    let mut pruned = Pruning::look(project, keep, empty)?;
     if !json {
-        show(&artifacts);
+        show(&pruned.artifacts);
     }
-    let sum = bytes(going.iter().map(|card| card.packed_bytes).sum());
-    let question = format!("take {} artifacts ({sum}) out of `{}`?", going.len(), depot.place());
-    let agreed = going.is_empty() || yes || agreed_to(&question)?;
+    let (count, sum) = pruned.going();
+    let question = format!("take {count} artifacts ({sum}) out of `{}`?", depot.place());
+    let asks = count > 0 && !yes;
+    let agreed = !asks || agreed_to(&question)?;
+    if asks && agreed {
+        // Nobody knows how long the question waited.
+        depot.forget_asked();
+        let now = Pruning::look(project, keep, empty)?;
+        pruned = now.within(&pruned);
+    }
+    let (count, sum) = pruned.going();
     if agreed {
-        for card in &going {
+        for (card, _) in pruned.each().filter(|(_, judged)| judged.goes) {
             depot.remove(card).map_err(|error| {
                 Trouble::new(format!("cannot take `{name}` {} out of the depot", card.version), error)
                     .hint("those before it are gone, the rest is there; the same again goes on")
@@ -78,15 +80,65 @@ pub(super) fn run(
         }
     }
     if json {
-        screen::print_document(&Document { format: FORMAT, keep, artifacts, pruned: agreed });
-    } else if going.is_empty() {
+        screen::print_document(&Document {
+            format: FORMAT,
+            keep,
+            artifacts: pruned.artifacts,
+            pruned: agreed,
+        });
+    } else if agreed && count == 0 {
         screen::print("nothing to prune");
     } else if agreed {
-        screen::print(&format!("{} of {} artifacts are pruned, {sum}", going.len(), cards.len()));
+        screen::print(&format!("{count} of {} artifacts are pruned, {sum}", pruned.cards.len()));
     } else {
         screen::narrate("nothing was changed");
     }
     Ok(if agreed { Exit::Done } else { Exit::Refused })
+}
+
+/// The artifacts of the application, and what becomes of each.
+struct Pruning {
+    cards: Vec<Card>,
+    artifacts: Vec<Judged>,
+}
+
+impl Pruning {
+    /// What there is and what every host has, at this moment.
+    fn look(project: &Project, keep: u32, empty: &[String]) -> Result<Pruning, Failure> {
+        let held = held(project, empty)?;
+        let lock = lock(project)?;
+        let listing = project.depot().list();
+        let listing = listing.map_err(|error| Trouble::new("cannot look into the depot", error))?;
+        let is_ours = |card: &Card| card.name == project.config.name;
+        let cards: Vec<Card> = listing.cards.into_iter().filter(is_ours).collect();
+        let artifacts = judge(&cards, keep, &held, &lock);
+        Ok(Pruning { cards, artifacts })
+    }
+
+    /// This, but nothing goes that was not `shown` as going; what stays by now is told.
+    fn within(mut self, shown: &Pruning) -> Pruning {
+        for judged in &mut self.artifacts {
+            let same = |other: &&Judged| (&other.version, other.digest) == (&judged.version, judged.digest);
+            let was_shown = shown.artifacts.iter().find(same).is_some_and(|shown| shown.goes);
+            if judged.goes && !was_shown {
+                judged.goes = false;
+                judged.why.push("not among what was agreed to".to_owned());
+            } else if was_shown && !judged.goes {
+                screen::narrate(&format!("{} stays after all: {}", judged.version, judged.why.join("; ")));
+            }
+        }
+        self
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&Card, &Judged)> {
+        self.cards.iter().zip(&self.artifacts)
+    }
+
+    /// How many go, and how large they are together.
+    fn going(&self) -> (usize, String) {
+        let going = || self.artifacts.iter().filter(|judged| judged.goes);
+        (going().count(), bytes(going().map(|judged| judged.packed_bytes).sum()))
+    }
 }
 
 fn agreed_to(question: &str) -> Result<bool, Failure> {

@@ -5,6 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::screen;
 use pintail_core::version::Version;
+use pintail_core::wire::Trouble;
 use serde::Serialize;
 
 /// A signature as `depot show --json` has it.
@@ -56,7 +57,10 @@ pub(super) fn sign(project: &Project, version: &Version) -> Result<Exit, Failure
             "`minisign -G -s FILE` makes one; `sign = \"FILE\"` in `[depot]` names it",
         ));
     };
-    let by = signed::sign(&project.depot(), &project.config.name, version, &key)?;
-    screen::print(&format!("{} {version} is signed by {by}", project.config.name));
+    let (depot, name) = (project.depot(), &project.config.name);
+    let card = depot.find(name, version);
+    let card = card.map_err(|error| Trouble::new(format!("cannot sign `{name}` {version}"), error))?;
+    let by = signed::sign(&depot, &card, &key)?;
+    screen::print(&format!("{name} {version} is signed by {by}"));
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use pintail_core::history::{Deployment, made_live};
 use pintail_core::name::ReleaseName;
-use pintail_core::plan::{Release, Wish};
+use pintail_core::plan::Wish;
 use pintail_core::wire::Trouble;
 use pintail_depot::signing::SecretKey;
 use pintail_depot::{Card, Depot};
@@ -101,19 +101,11 @@ impl Stage for Target<'_> {
     }
 
     fn deploy(&mut self, target: &str, bench: &Depot, card: &Card, token: &str) -> Result<(), Trouble> {
-        let release = Release {
-            name: ReleaseName::new(card.version.clone(), &card.digest),
-            version: card.version.clone(),
-            digest: card.digest,
-            commit: card.commit.clone(),
-            packed_bytes: card.packed_bytes,
-            unpacked_bytes: card.tree_bytes,
-            files: card.files,
-        };
+        let release = signed::release_of(card);
         let what = format!("cannot stage {} on `{target}`", card.version);
         let artifact = bench.artifact_path(&card.name, &card.version);
         if let Some(key) = self.key {
-            signed::sign(bench, &card.name, &card.version, key)?;
+            signed::sign(bench, card, key)?;
         }
         self.operate(target, Wish::Release(release), bench, Some(artifact), (&what, Some(token)))
     }
