@@ -78,8 +78,7 @@ impl Read for Patient {
 impl Patient {
     /// What ssh, or the program there, had to say about it.
     fn ended(&self) -> io::Error {
-        let said = self.said.text();
-        let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-        io::Error::new(io::ErrorKind::UnexpectedEof, last.unwrap_or("it ended").to_owned())
+        let last = self.said.last_words().unwrap_or_else(|| "it ended".to_owned());
+        io::Error::new(io::ErrorKind::UnexpectedEof, last)
     }
 }

@@ -212,8 +212,7 @@ impl Session {
 
     /// `why`, and the last that ssh or the agent said beside the conversation.
     fn complained(&self, why: &dyn std::fmt::Display) -> String {
-        let said = self.complaints.text();
-        match said.lines().map(str::trim).rfind(|line| !line.is_empty()) {
+        match self.complaints.last_words() {
             Some(last) => format!("{why}\n  {last}"),
             None => why.to_string(),
         }

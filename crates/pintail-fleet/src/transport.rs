@@ -9,7 +9,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How long a login may take: somebody may have to type a passphrase or touch a key.
@@ -53,24 +53,50 @@ pub struct Pipe {
 
 /// What was said on standard error, its last bytes.
 #[derive(Debug, Clone, Default)]
-pub struct Said(Arc<Mutex<Vec<u8>>>);
+pub struct Said(Arc<(Mutex<Kept>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// More may come.
+    is_open: bool,
+}
 
 impl Said {
     /// As text.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().map(|said| said.clone()).unwrap_or_default()).into_owned()
+        self.kept().map(|kept| String::from_utf8_lossy(&kept.bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// The last line of one that has ended. What it said just before is on its way still: that is waited for, but not for
+    /// ever, since what it left behind may hold the pipe.
+    pub fn last_words(&self) -> Option<String> {
+        let waited = self.0.1.wait_timeout_while(self.kept()?, LAST_WORDS_WITHIN, |kept| kept.is_open);
+        let text = String::from_utf8_lossy(&waited.ok()?.0.bytes).into_owned();
+        text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+    }
+
+    fn kept(&self) -> Option<MutexGuard<'_, Kept>> {
+        self.0.0.lock().ok()
     }
 
     fn keep(&self, mut errors: ChildStderr) -> std::thread::JoinHandle<()> {
-        let kept = self.0.clone();
+        if let Some(mut kept) = self.kept() {
+            kept.is_open = true;
+        }
+        let said = self.clone();
         std::thread::spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(count @ 1..) = errors.read(&mut piece) {
-                let Ok(mut kept) = kept.lock() else { return };
-                kept.extend_from_slice(&piece[..count]);
-                let excess = kept.len().saturating_sub(SAID_MAX);
-                kept.drain(..excess);
+                let Some(mut kept) = said.kept() else { return };
+                kept.bytes.extend_from_slice(&piece[..count]);
+                let excess = kept.bytes.len().saturating_sub(SAID_MAX);
+                kept.bytes.drain(..excess);
             }
+            if let Some(mut kept) = said.kept() {
+                kept.is_open = false;
+            }
+            said.0.1.notify_all();
         })
     }
 }
@@ -170,6 +196,9 @@ fn enter(program: &Program, address: &str, image: &Arc<Image>) -> Result<Pipe, (
     Err((text, trouble))
 }
 
+/// How long the last words of one that has ended are waited for.
+const LAST_WORDS_WITHIN: Duration = Duration::from_millis(500);
+
 /// How long ssh may take to end once its other side did.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -190,5 +219,25 @@ pub fn host_name(host: &HostAddress) -> String {
     match host {
         HostAddress::Local => "local".to_owned(),
         HostAddress::Ssh(address) => address.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_that_come_late_are_heard() {
+        let mut child =
+            Program::shell("echo early >&2; exec >&-; sleep 0.1; echo late >&2").talk_and_hear().unwrap();
+        let said = Said::default();
+        let listener = said.keep(child.stderr.take().unwrap());
+        // Its output has ended before it says them.
+        let mut rest = Vec::new();
+        child.stdout.take().unwrap().read_to_end(&mut rest).unwrap();
+        assert_eq!(said.last_words().as_deref(), Some("late"));
+        child.wait().unwrap();
+        listener.join().unwrap();
+        assert_eq!(Said::default().last_words(), None);
     }
 }
