@@ -47,7 +47,11 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
         now_ms: clock::now_ms(),
     };
     let mut heard = |_, bytes: &[u8]| screen::print_raw(&String::from_utf8_lossy(bytes), true);
-    let published = build(&order, &mut heard, &|| !signals.is_set())?;
+    let published =
+        build(&order, &mut heard, &|| !signals.is_set()).map_err(|trouble| match signals.is_set() {
+            true => trouble.hint("nothing is in the depot of it; the same again builds it"),
+            false => trouble,
+        })?;
     if dirty.join().unwrap_or(false) {
         screen::narrate("note: files are changed and not committed; what is built is the commit");
     }
