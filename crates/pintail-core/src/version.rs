@@ -155,7 +155,8 @@ fn understood(text: &str) -> Option<usize> {
     let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
     // A commit's hash is full of `a1` and `b2`: the number must be the last one of its part.
     let is_last = digits > 0 && !behind[digits..].starts_with(|c: char| c.is_ascii_alphabetic());
-    (BEFORE.contains(&word) || point == 0 && is_last && ["a", "b"].contains(&word)).then_some(point)
+    let is_before = BEFORE.iter().any(|before| before.eq_ignore_ascii_case(word));
+    (is_before || point == 0 && is_last && ["a", "b"].contains(&word)).then_some(point)
 }
 
 fn tokens(mut text: &str) -> Vec<Token<'_>> {
@@ -223,6 +224,7 @@ mod tests {
         let ordered = [
             "0.9",
             "1.0~rc1",
+            "1.0RC1",
             "1.0a1",
             "1.0a10",
             "1.0-alpha",
@@ -264,7 +266,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_is_total(a in "[a-c0-2][a-c0-2.~_+-]{0,5}", b in "[a-c0-2][a-c0-2.~_+-]{0,5}", c in "[a-c0-2][a-c0-2.~_+-]{0,5}") {
+        fn the_order_is_total([a, b, c] in proptest::array::uniform3("[a-c0-2]([a-c0-2.~_+-]|alpha|beta|dev|pre|rc|RC){0,5}")) {
             let parsed: Vec<Version> = [a, b, c].iter().filter_map(|typed| typed.parse().ok()).collect();
             prop_assume!(parsed.len() == 3);
             let (a, b, c) = (&parsed[0], &parsed[1], &parsed[2]);

@@ -105,7 +105,14 @@ impl Depot {
 
     /// Makes a folder in it. A depot may be served; a cache is nobody else's, and the umask has its say.
     fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        if self.is_away() { files::make_folder(folder, 0o755) } else { files::make_served_folder(folder) }
+        if self.is_away() {
+            return files::make_folder(folder, 0o755);
+        }
+        // What is above it is not the depot's to open to others.
+        if let Some(above) = self.folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+            files::make_folder(above, 0o755)?;
+        }
+        files::make_served_folder(folder)
     }
 
     /// What it is called: its folder, or how the other machine is reached.
@@ -257,7 +264,13 @@ impl Depot {
     /// A card, proof or signature whose artifact somebody removed must not speak for the new one, not even for the
     /// moment between its link and its card.
     fn remove_orphans(&self, card: &Card, artifact: &Path) -> io::Result<()> {
-        if artifact.exists() { Ok(()) } else { self.shelf.remove_beside(&stem(&card.name, &card.version)) }
+        match std::fs::symlink_metadata(artifact) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.shelf.remove_beside(&stem(&card.name, &card.version))
+            }
+            // A link to a disk that is not mounted is an artifact too: what is beside it is its own.
+            there => there.map(drop),
+        }
     }
 
     pub(crate) fn compare_with_there(&self, new: Card) -> Result<Published, DepotError> {
@@ -312,11 +325,12 @@ impl Depot {
 
     /// Card and manifest of one version. The contents are not read.
     pub fn show(&self, name: &AppName, version: &Version) -> Result<(Card, Manifest), DepotError> {
-        let (card, file) = self.open(name, version)?;
-        let manifest = self.shelf.manifest(&stem(name, version), file)?;
-        if manifest.digest() != card.digest {
-            return Err(self.altered(&card, "the release it contains"));
-        }
+        let card = self.find(name, version)?;
+        let manifest = self.brought_again(&card, || {
+            let manifest = self.shelf.manifest(&stem(name, version), self.open_of(&card)?)?;
+            let is_it = manifest.digest() == card.digest;
+            if is_it { Ok(manifest) } else { Err(self.altered(&card, "the release it contains")) }
+        })?;
         Ok((card, manifest))
     }
 
@@ -359,7 +373,8 @@ impl Depot {
     }
 
     /// Reads the whole artifact, on the machine where it is, once: its file against the card, its manifest against the
-    /// card, its contents against the manifest; and the card against all of them.
+    /// card, its contents against the manifest; and the card against all of them, but for when it was added: a copy of a
+    /// depot can have other times.
     pub fn verify(&self, name: &AppName, version: &Version) -> Result<Card, DepotError> {
         if let Some(remote) = &self.away {
             return remote.verify(name, version).map_err(DepotError::Away);
@@ -367,7 +382,6 @@ impl Depot {
         let (card, file) = self.open(name, version)?;
         let path = self.artifact_path(name, version);
         let unread = |source| DepotError::Read { path: path.clone(), source };
-        let added_ms = added_ms(&file.metadata().map_err(unread)?);
         let mut hasher = blake3::Hasher::new();
         let mut heard = Heard::new(file, |piece: &[u8]| {
             hasher.update(piece);
@@ -376,11 +390,15 @@ impl Depot {
         let manifest = verify(&mut heard, Some(&card.digest), self.shelf.limits())
             .map_err(|source| DepotError::Artifact { path: path.clone(), source })?;
         let packed_bytes = heard.finish().map_err(unread)?;
+        let (is, found) = (stem(name, version), stem(manifest.name(), manifest.version()));
+        if is != found {
+            return Err(DepotError::Misnamed { path, found });
+        }
         let packed = (packed_bytes, hasher.finalize().into());
         if packed != (card.packed_bytes, card.packed_digest) {
             return Err(self.altered(&card, "the digest of the file"));
         }
-        self.compare_card(&card, &Card::new(&manifest, packed, added_ms))?;
+        self.compare_card(&card, &Card::new(&manifest, packed, card.added_ms))?;
         Ok(card)
     }
 

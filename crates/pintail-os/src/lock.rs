@@ -85,11 +85,18 @@ impl Lock {
     }
 }
 
-/// Permission bits of a file that others lock too: to lock it, reading is enough.
-const COMMON_MODE: u32 = 0o644;
+/// Permission bits of a file in `folder` that others lock too: to lock it, reading is enough, but over a network only who
+/// may write can; so where the folder is a group's (by its setgid bit), that may.
+fn common_mode(folder: Option<&Path>) -> u32 {
+    const GROUPS: u32 = 0o2020;
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_groups = std::fs::metadata(folder).is_ok_and(|about| about.mode() & GROUPS == GROUPS);
+    if is_groups { 0o664 } else { 0o644 }
+}
 
 /// Opens the file to be locked, which may be another user's; makes it when it is missing.
 fn open_common(path: &Path) -> io::Result<File> {
+    let mode = common_mode(path.parent());
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(crate::files::NO_FOLLOW | crate::files::NO_WAIT);
     // Without `O_CREAT`: in a folder with the sticky bit the kernel refuses that for the files of others. Where locks
@@ -103,21 +110,21 @@ fn open_common(path: &Path) -> io::Result<File> {
         Err(error) => return Err(error),
         Ok(file) => {
             let about = file.metadata()?;
-            if about.mode() & 0o444 != 0o444 {
+            if about.mode() & mode != mode {
                 // Made by an earlier Pintail; it is its maker's to open it to others.
-                let _ = file.set_permissions(Permissions::from_mode(COMMON_MODE));
+                let _ = file.set_permissions(Permissions::from_mode(mode));
             }
             return Ok(file);
         }
     }
-    match options.write(true).create_new(true).mode(COMMON_MODE).open(path) {
+    match options.write(true).create_new(true).mode(mode).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             OpenOptions::new().read(true).open(path)
         }
         made => {
             let file = made?;
             // Whatever the umask says.
-            file.set_permissions(Permissions::from_mode(COMMON_MODE))?;
+            file.set_permissions(Permissions::from_mode(mode))?;
             Ok(file)
         }
     }

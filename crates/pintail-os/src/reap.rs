@@ -47,7 +47,7 @@ pub(crate) fn program() -> Option<&'static str> {
 }
 
 /// Runs the program and ends what it leaves. Its exit code; where a signal ended it, that ends this process too. TERM to
-/// this process ends both.
+/// this process ends both, and so does the end of who started it.
 ///
 /// # Errors
 /// It could not be watched. What can't be started is told by the exit code 127 and on standard error, as by a shell.
@@ -84,6 +84,8 @@ pub fn run(argv: &[OsString], told: &dyn Fn(&str)) -> io::Result<i32> {
 fn watch(program: Pid, ending: &Flag) -> io::Result<WaitStatus> {
     let mut pause = FIRST_GLANCE;
     let mut killed_at = None;
+    // Who started us and was killed keeps no bound any more.
+    let starter = rustix::process::getppid();
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) if pid == program => return Ok(status),
@@ -93,7 +95,7 @@ fn watch(program: Pid, ending: &Flag) -> io::Result<WaitStatus> {
         }
         // It is not waited for yet, so its number, and so its group's, is its own.
         match killed_at {
-            None if ending.is_set() => {
+            None if ending.is_set() || rustix::process::getppid() != starter => {
                 process::signal_group(program.as_raw_pid().unsigned_abs(), Signal::TERM)?;
                 killed_at = Some(Instant::now() + LAST_WORDS);
             }

@@ -42,7 +42,11 @@ pub fn is_blind(text: &str, change: &Change) -> bool {
 
 fn change_of(text: &str, section: &Section<'_>, is_markdown: bool) -> Option<Change> {
     let is_markdown = is_markdown || heading::is_markdown(text);
-    let headings = if is_markdown { heading::in_markdown(text) } else { heading::in_plain(text) };
+    let headings = if is_markdown {
+        heading::without_inner(heading::in_markdown(text))
+    } else {
+        heading::in_plain(text)
+    };
     let log = Log { text, headings, is_markdown };
     if let Some(there) = log.headings.iter().find(|heading| heading.version() == Some(section.version)) {
         return log.dated(there, section);

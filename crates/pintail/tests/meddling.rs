@@ -221,6 +221,47 @@ fn what_is_wrong_with_signatures_is_told_as_that() {
     insta::assert_snapshot!(told.join("\n\n"));
 }
 
+/// Whose signature a target takes, that stays, whoever publishes the same once more.
+#[test]
+fn a_signature_that_holds_is_not_replaced_by_publishing() {
+    let stage = signing();
+    stage.release("1.0", "");
+    stage.run(&["depot", "sign", "1.0"]).expect(0);
+    let signature = beside(&stage, "1.0", ".tar.zst.minisig");
+    let by_ci = fs::read_to_string(&signature).unwrap();
+    let copy = stage.project.join("hello-1.0.tar.zst");
+    fs::copy(artifact(&stage, "1.0"), &copy).unwrap();
+    let mut keys = Command::new("minisign");
+    keys.args(["-G", "-W", "-p", "my.pub", "-s", "my.key"]).current_dir(&stage.project).stdin(Stdio::null());
+    ran(keys).expect(0);
+    let text = fs::read_to_string(stage.project.join("pintail.toml")).unwrap();
+    stage.set_config(&text.replace("sign = \"ci.key\"", "sign = \"my.key\""));
+    stage.run(&["depot", "add", "hello-1.0.tar.zst"]).expect(0);
+    assert_eq!(fs::read_to_string(&signature).unwrap(), by_ci);
+    stage.deploy("1.0").expect(0);
+    // Who says so replaces it.
+    stage.run(&["depot", "sign", "1.0"]).expect(0);
+    assert_ne!(fs::read_to_string(&signature).unwrap(), by_ci);
+}
+
+/// An artifact may be a link to a disk; while that is not there, what is beside it is not taken for nobody's.
+#[test]
+fn what_is_beside_an_artifact_whose_disk_is_away_stays() {
+    let stage = signing();
+    stage.release("1.0", "");
+    stage.run(&["depot", "sign", "1.0"]).expect(0);
+    let (file, disk) = (artifact(&stage, "1.0"), stage.room().join("disk"));
+    fs::copy(&file, stage.project.join("hello-1.0.tar.zst")).unwrap();
+    fs::create_dir(&disk).unwrap();
+    fs::rename(&file, disk.join("file")).unwrap();
+    std::os::unix::fs::symlink(disk.join("file"), &file).unwrap();
+    fs::rename(&disk, stage.room().join("away")).unwrap();
+    stage.run(&["depot", "add", "hello-1.0.tar.zst"]).expect(1);
+    fs::rename(stage.room().join("away"), &disk).unwrap();
+    stage.run(&["depot", "verify", "1.0"]).expect(0);
+    stage.deploy("1.0").expect(0);
+}
+
 /// A depot is served by others than who made it, whatever their umask is.
 #[test]
 fn a_depot_can_be_served_whatever_the_umask_is() {

@@ -10,6 +10,7 @@ use crate::card::Card;
 use crate::partial::Partial;
 use crate::remote::wire::Refusal;
 use crate::remote::{Remote, RemoteError};
+use crate::signing::Unsigned;
 
 /// How many artifacts are kept here: those of some targets, with what patches are made of. Who was used longest ago goes
 /// first.
@@ -52,6 +53,32 @@ impl Depot {
         length.is_ok_and(|length| length == card.packed_bytes)
             && (self.away.is_none()
                 || self.shelf.card_at(&stem).is_ok_and(|kept| kept.packed_digest == card.packed_digest))
+    }
+
+    /// Does `read` with `card`'s artifact. Where that is on another machine and what was brought of it is damaged, it is
+    /// brought once more: the damage may be this machine's.
+    pub(super) fn brought_again<T>(
+        &self,
+        card: &Card,
+        read: impl Fn() -> Result<T, DepotError>,
+    ) -> Result<T, DepotError> {
+        let is_damaged = |error: &DepotError| {
+            matches!(
+                error,
+                DepotError::Artifact { .. }
+                    | DepotError::Altered { .. }
+                    | DepotError::Card { .. }
+                    | DepotError::Unsigned { source: Unsigned::Changed { .. }, .. }
+            )
+        };
+        match read() {
+            Err(error) if self.is_away() && is_damaged(&error) => {
+                let path = self.artifact_path(&card.name, &card.version);
+                pintail_os::files::remove_file(&path).map_err(|source| DepotError::Write { path, source })?;
+                read()
+            }
+            read => read,
+        }
     }
 
     /// Publishes what was written here, there.

@@ -88,6 +88,12 @@ impl Depot {
     /// Signs `card`'s artifact, which is compared with the card while it is read for that: what came in its place is not
     /// signed. `now_ms` is the present, in milliseconds since 1970.
     pub fn sign(&self, card: &Card, key: &SecretKey, now_ms: u64) -> Result<(), DepotError> {
+        let hash = self.brought_again(card, || self.hash_of(card))?;
+        self.write_signature(card, &key.sign(&hash, &signing::comment(card, now_ms)))
+    }
+
+    /// What is signed of `card`'s artifact, which is read whole, once, and must be what the card says.
+    fn hash_of(&self, card: &Card) -> Result<FileHash, DepotError> {
         let file = self.open_of(card)?;
         let (mut hash, mut hasher) = (FileHash::default(), blake3::Hasher::new());
         let (manifest, bytes) = self.shelf.read_through(&stem(&card.name, &card.version), file, |piece| {
@@ -100,7 +106,7 @@ impl Depot {
             return Err(self.altered(card, "the digest of the file"));
         }
         self.compare_card(card, &Card::new(&manifest, packed, card.added_ms))?;
-        self.write_signature(card, &key.sign(&hash, &signing::comment(card, now_ms)))
+        Ok(hash)
     }
 
     /// Checks that one of `keys` signed `card`'s artifact. Its file is read once, by one descriptor: the manifest that is
@@ -111,17 +117,19 @@ impl Depot {
         let unsigned = |source| DepotError::Unsigned { name: name.clone(), version: version.clone(), source };
         let text = self.signature(card)?.ok_or_else(|| unsigned(Unsigned::None))?;
         let signature = signing::Signature::read(&text).map_err(unsigned)?;
-        let mut check = signature.check(keys).map_err(unsigned)?;
-        let (manifest, bytes) =
-            self.shelf.read_through(&stem(name, version), self.open_of(card)?, |piece| {
-                check.update(piece);
-                Ok(())
-            })?;
-        if manifest.digest() != card.digest {
-            return Err(self.altered(card, "the release it contains"));
-        }
-        self.compare_card(card, &Card::new(&manifest, (bytes, card.packed_digest), card.added_ms))?;
-        check.finish(card).map_err(unsigned)
+        self.brought_again(card, || {
+            let mut check = signature.check(keys).map_err(unsigned)?;
+            let (manifest, bytes) =
+                self.shelf.read_through(&stem(name, version), self.open_of(card)?, |piece| {
+                    check.update(piece);
+                    Ok(())
+                })?;
+            if manifest.digest() != card.digest {
+                return Err(self.altered(card, "the release it contains"));
+            }
+            self.compare_card(card, &Card::new(&manifest, (bytes, card.packed_digest), card.added_ms))?;
+            check.finish(card).map_err(unsigned)
+        })
     }
 
     /// Removes `card`'s artifact and what lies beside it; another release under its name stays.

@@ -36,6 +36,10 @@ impl Depot {
                     made.faults.push(of_another(&was, &card));
                 }
                 Err(error @ DepotError::Write { .. }) => return Err(error),
+                // Its card says what it should, so nobody else tells.
+                Err(error @ DepotError::Misnamed { .. }) if self.shelf.card_at(&stem).is_ok() => {
+                    made.faults.push(error.to_string());
+                }
                 Err(_) => {}
             }
         }
@@ -50,6 +54,8 @@ impl Depot {
     /// Whether `card` says what `made`, the card that was made of its artifact, does.
     pub(super) fn compare_card(&self, card: &Card, made: &Card) -> Result<(), DepotError> {
         let differ: Vec<&str> = [
+            ("`name`", card.name != made.name),
+            ("`version`", card.version != made.version),
             ("`commit`", card.commit != made.commit),
             ("`tree_bytes`", card.tree_bytes != made.tree_bytes),
             ("`files`", card.files != made.files),

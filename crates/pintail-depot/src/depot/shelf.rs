@@ -137,9 +137,9 @@ impl Shelf {
         let (card, of) = self.make_card(stem)?;
         // Somebody who is linking or taking away at this moment sees to the card, or the next reader does.
         let written = match Lock::try_take_common(&self.lock) {
-            Ok(None) => return Ok(card),
             Ok(Some(_alone)) => self.write_card_of(&card, &of),
-            Err(source) => Err(DepotError::Write { path: self.lock.clone(), source }),
+            // Who can't lock can't write either: a file system over a network says so in many ways.
+            Ok(None) | Err(_) => return Ok(card),
         };
         match written {
             // A depot that may only be read, or is full, is still a depot.

@@ -4,6 +4,7 @@
 use super::{Places, Tree, cargo, json, perl, python};
 use crate::next::Custom;
 use pintail_core::wire::Trouble;
+use std::ops::Range;
 
 /// Finds the one.
 pub(super) fn find(tree: Tree<'_>) -> Result<Places, Vec<Trouble>> {
@@ -47,7 +48,14 @@ fn npm(tree: Tree<'_>) -> Looked {
 
 fn distribution(tree: Tree<'_>) -> Looked {
     let mut places = Places { by: Some("the Perl distribution"), custom: Custom::Perl, ..Places::default() };
+    let mut first: Option<Vec<u8>> = None;
     for (path, content, ranges) in perl::places(tree) {
+        // Another version is another thing's.
+        let is_same = |range: &Range<usize>| {
+            let text = &content[range.clone()];
+            *first.get_or_insert_with(|| text.to_vec()) == text
+        };
+        let ranges: Vec<_> = ranges.into_iter().filter(is_same).collect();
         places.add(&path, &content, ranges);
     }
     Ok(Some(places))

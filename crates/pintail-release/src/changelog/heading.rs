@@ -55,7 +55,8 @@ impl Heading<'_> {
         let rest = rest.trim_start_matches(['[', '*', 'v']);
         let start = self.title.len() - rest.len();
         let length = rest.find([' ', '\t', ']', ':', ',', '*']).unwrap_or(rest.len());
-        rest.starts_with(|c: char| c.is_ascii_digit()).then_some(start..start + length)
+        let is_version = rest.starts_with(|c: char| c.is_ascii_digit()) && !rest[..length].ends_with('.');
+        is_version.then_some(start..start + length)
     }
 
     /// The version that the section is of.
@@ -99,9 +100,10 @@ pub(super) fn in_markdown(text: &str) -> Vec<Heading<'_>> {
             before = None;
             continue;
         }
-        let comment = line.rfind("<!--").filter(|begin| !line[*begin..].contains("-->"));
-        if in_comment || comment.is_some() {
-            in_comment = comment.is_some() || !line.contains("-->");
+        // Within a line it is somebody's text about comments.
+        let begins_comment = !in_comment && trimmed.starts_with("<!--");
+        if in_comment || begins_comment {
+            in_comment = !line.contains("-->");
             before = None;
             continue;
         }
@@ -135,6 +137,23 @@ pub(super) fn in_markdown(text: &str) -> Vec<Heading<'_>> {
         before = may_be_underlined.then_some((at, line));
     }
     found
+}
+
+/// Leaves out what looks like a version's within a section of something else, or of another version: below the top, the
+/// sections of versions are below nothing but titles and, as some tools count the levels, below one another there.
+pub(super) fn without_inner(headings: Vec<Heading<'_>>) -> Vec<Heading<'_>> {
+    let mut above: Vec<usize> = Vec::new();
+    let mut left = Vec::new();
+    for heading in headings {
+        let depth = heading.form.depth();
+        above.retain(|above| *above < depth);
+        let is_inner = heading.version().is_some() && above.last().is_some_and(|above| *above > 1);
+        if !is_inner {
+            above.push(depth);
+            left.push(heading);
+        }
+    }
+    left
 }
 
 /// The headings of a text as CPAN has them: every line that isn't indented.
@@ -182,6 +201,26 @@ mod tests {
                 (Form::Hashes(3), true, Some("1.0".to_owned())),
             ]
         );
+    }
+
+    #[test]
+    fn what_only_looks_like_a_version_is_none() {
+        let text = "# Log\n\nThe mark `<!--` is text.\n\n## 1. Get it\n\n## Upgrading\n\n### 0.0 to 0.1\n\n## Roadmap\n\n### 0.2.0\n\n\
+                    ## [0.1.0]\n\n### 0.2.0 API notes\n";
+        let headings = without_inner(in_markdown(text));
+        let versions: Vec<_> = headings.iter().filter_map(Heading::version).collect();
+        assert_eq!(versions, ["0.1.0"]);
+        // As conventional-changelog counts the levels; and with a title, and none between.
+        for text in [
+            "# [1.0.0](x)\n\n## [0.9.1](x)\n\n# [0.9.0](x)\n",
+            "# News\n\n### 1.0\n\n### 0.9.1\n\n### 0.9.0\n",
+        ] {
+            assert_eq!(
+                without_inner(in_markdown(text)).iter().filter(|one| one.version().is_some()).count(),
+                3,
+                "{text}"
+            );
+        }
     }
 
     #[test]

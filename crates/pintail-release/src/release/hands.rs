@@ -124,16 +124,26 @@ impl Hands<'_> {
         }
     }
 
-    /// Whether that commit is the one that this release makes: that it was made here, or its subject and what it follows,
-    /// say so. A hook may have added to its message.
+    /// Whether that commit is the one that this release makes: it was made here, or its subject, the one commit that it
+    /// follows and its files say so. A hook may have added to its message. Any other is somebody's work.
     pub(super) fn is_ours(&self, commit: &str) -> Result<bool, Failure> {
         let fail = |error: io::Error| {
             Failure::new(format!("cannot look at the commit {}", short(commit)), error.to_string())
         };
         let message = repository::message(self.folder, commit).map_err(fail)?;
         let parent = repository::parent(self.folder, commit).map_err(fail)?;
-        let is_made_here = || self.made.borrow().as_deref() == Some(commit);
-        Ok(parent.as_ref() == Some(&self.plan.head) && (self.says_so(&message) || is_made_here()))
+        if parent.as_ref() != Some(&self.plan.head) {
+            return Ok(false);
+        }
+        if self.made.borrow().as_deref() == Some(commit) {
+            return Ok(true);
+        }
+        let is_merge = repository::reference(self.folder, &format!("{commit}^2")).map_err(fail)?.is_some();
+        let mut files = repository::changed_by(self.folder, commit).map_err(fail)?;
+        files.sort();
+        let prefix = repository::prefix(self.folder).map_err(fail)?;
+        let planned = self.plan.files().iter().map(|file| format!("{prefix}{file}"));
+        Ok(!is_merge && self.says_so(&message) && planned.eq(files))
     }
 
     /// Whether a commit's message has the planned subject in its first line, whatever a hook put around it.

@@ -70,9 +70,10 @@ pub struct Header {
     pub by: String,
     /// When, in milliseconds since 1970.
     pub began_ms: u64,
-    /// The project's folder below the top of its repository, with a `/` at its end; empty for the top.
+    /// The project's folder below the top of its repository, with a `/` at its end; empty for the top. `None` where an
+    /// earlier Pintail began it.
     #[serde(default)]
-    pub project: String,
+    pub project: Option<String>,
     /// What acknowledged the notes that staging wants acknowledged.
     #[serde(default)]
     pub acknowledged: Option<String>,

@@ -206,7 +206,7 @@ pub fn begin(held: &Held, plan: &Plan, company: Company<'_>) -> Result<Ended, Tr
         pintail: company.pintail.to_owned(),
         by: company.by.clone(),
         began_ms: clock::now_ms(),
-        project: prefix(company.folder)?,
+        project: Some(prefix(company.folder)?),
         acknowledged: company.acknowledged.clone(),
         plan: plan.clone(),
     };
@@ -222,7 +222,7 @@ pub fn begin(held: &Held, plan: &Plan, company: Company<'_>) -> Result<Ended, Tr
 pub fn go_on(held: &Held, direction: Direction, mut company: Company<'_>) -> Result<Ended, Trouble> {
     let record =
         journal::read(&held.place)?.ok_or_else(|| Trouble::new("there is no release to go on with", ""))?;
-    refuse_others(company.folder, &record)?;
+    refuse_others(&company, &record)?;
     let record = settle(held, record, &mut company)?;
     let plan = &record.header.plan;
     let is_pushed = record.events.contains(&Event::Acted { step: plan.pivot });
@@ -242,20 +242,34 @@ fn prefix(folder: &Path) -> Result<String, Trouble> {
     repository::prefix(folder).map_err(|error| Trouble::new("cannot release from here", error))
 }
 
-/// A repository may have several projects; each is released by its own configuration.
-fn refuse_others(folder: &Path, record: &Record) -> Result<(), Trouble> {
+/// A repository may have several projects; each is released by its own configuration, and by the one that the plan was made
+/// of.
+fn refuse_others(company: &Company<'_>, record: &Record) -> Result<(), Trouble> {
     let Header { project, plan, .. } = &record.header;
-    if prefix(folder)? == *project {
+    let what = || format!("will not go on with the release of `{}` {} from here", plan.app, plan.version);
+    if let Some(project) = project
+        && prefix(company.folder)? != *project
+    {
+        let place = if project.is_empty() {
+            "at the top of the repository".to_owned()
+        } else {
+            format!("in `{project}`")
+        };
+        return Err(Trouble::new(what(), format!("it was begun {place}, as that project's"))
+            .hint(format!("say it {place}")));
+    }
+    let Config { name, build, .. } = company.config;
+    let is_as_planned = |step: &Step| match step {
+        Step::Build { steps } => *steps == build.steps,
+        Step::Prove { command } => Some(command) == build.test.as_ref(),
+        _ => true,
+    };
+    if plan.app == *name && plan.steps.iter().all(is_as_planned) {
         return Ok(());
     }
-    let what = format!("will not go on with the release of `{}` {} from here", plan.app, plan.version);
-    let place = if project.is_empty() {
-        "at the top of the repository".to_owned()
-    } else {
-        format!("in `{project}`")
-    };
-    Err(Trouble::new(what, format!("it was begun {place}, as that project's"))
-        .hint(format!("say it {place}")))
+    let why = "its name, its build steps or its test are no longer what they were when it was begun";
+    Err(Trouble::new(what(), format!("the configuration is another: {why}"))
+        .hint("name the same file (`--config`), or take back what was changed in it"))
 }
 
 /// Where a push was begun and nobody has written down whether it arrived, the remote is asked.

@@ -132,6 +132,15 @@ impl Plan {
         self.steps.get(index).map_or("end", Step::name)
     }
 
+    /// The files of its commit, sorted, relative to the project's folder; none if it makes no commit.
+    pub(crate) fn files(&self) -> &[String] {
+        let files = self.steps.iter().find_map(|step| match step {
+            Step::Commit { files, .. } => Some(&files[..]),
+            _ => None,
+        });
+        files.unwrap_or_default()
+    }
+
     /// The message of its commit, if it makes one.
     pub(crate) fn message(&self) -> Option<&str> {
         self.steps.iter().find_map(|step| match step {

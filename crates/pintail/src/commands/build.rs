@@ -56,7 +56,7 @@ pub(crate) fn run(place: &Place, args: &args::Build) -> Result<Exit, Failure> {
         screen::narrate("note: files are changed and not committed; what is built is the commit");
     }
     let card = published.card();
-    let signed = key.map(|key| signed::sign(&depot, card, &key)).transpose()?;
+    let signed = key.map(|key| signed::sign_published(&project, &depot, card, &key)).transpose()?;
     if matches!(published, Published::Added(_)) {
         // Only to spare the deployment that wait.
         let _ = depot.patch_ahead(&card.name, &card.version);

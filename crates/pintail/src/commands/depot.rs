@@ -53,7 +53,8 @@ pub(crate) fn run(place: &Place, depot: &args::Depot) -> Result<Exit, Failure> {
             let key = signed::secret_key(&project)?;
             let published = add(&project, file, name, version)?;
             let card = published.card();
-            let signed = key.map(|key| signed::sign(&project.depot(), card, &key)).transpose()?;
+            let signed =
+                key.map(|key| signed::sign_published(&project, &project.depot(), card, &key)).transpose()?;
             let told = match &published {
                 Published::Added(_) => "is in the depot",
                 Published::AlreadyThere(_) => "was in the depot already, the same bytes",

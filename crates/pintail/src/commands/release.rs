@@ -148,7 +148,10 @@ impl Release<'_> {
     /// Signs what was published, where staging did not. That it can't be is told; it is released all the same.
     fn signed(&self, plan: &Plan, ended: &operation::Ended, exit: Exit) -> Exit {
         let (Some(key), Outcome::Done) = (self.key, &ended.outcome) else { return exit };
-        match self.published(plan, ended).and_then(|card| signed::sign(&self.project.depot(), &card, key)) {
+        match self
+            .published(plan, ended)
+            .and_then(|card| signed::sign_published(self.project, &self.project.depot(), &card, key))
+        {
             Ok(_) => exit,
             Err(trouble) => {
                 screen::narrate(&told(&trouble));
@@ -336,7 +339,8 @@ fn refuse_unfinished(record: &Record) -> Result<(), Failure> {
             "mend that; `pintail release --abort` tries again",
         ),
     };
-    let (app, place) = (&plan.app, record.header.project.trim_end_matches('/'));
+    let (app, place) =
+        (&plan.app, record.header.project.as_deref().unwrap_or_default().trim_end_matches('/'));
     // Of several projects in one repository, one is released at a time.
     let why = if place.is_empty() { why } else { format!("{why}\nit was begun in `{place}`") };
     Err(Trouble::new(format!("will not begin another release while that of `{app}` is unfinished"), why)

@@ -164,6 +164,24 @@ fn password(path: &Path) -> Option<String> {
     }
 }
 
+/// As [`sign`], of what is published: where it was in the depot already, signed by a key that a target of `project` takes,
+/// that stays, whoever's it is.
+///
+/// # Errors
+/// As [`sign`].
+pub(crate) fn sign_published(
+    project: &Project,
+    depot: &Depot,
+    card: &Card,
+    key: &SecretKey,
+) -> Result<String, Trouble> {
+    let keys = known_keys(project).unwrap_or_default();
+    match standing(depot, card, &keys) {
+        Ok(Standing::Holds(signed)) => Ok(signed.by.to_string()),
+        _ => sign(depot, card, key),
+    }
+}
+
 /// Signs `card`'s artifact, if it isn't signed by that key; says who did. What lies in its place by now is not signed.
 ///
 /// # Errors

@@ -180,3 +180,20 @@ fn the_proof_is_shown_and_its_form_is_kept() {
     assert!(stage.run(&["depot", "show", "1.0"]).expect(0).out.contains("\nnot proven\n"));
     assert!(stage.run(&["depot", "show", "1.0", "--json"]).expect(0).json()["proof"].is_null());
 }
+
+/// Who kept its bound is gone, so it ends.
+#[test]
+fn a_build_that_is_killed_ends_its_test_too() {
+    let stage = Stage::with(|root| apps::config(root, "", ""));
+    let mark = stage.room().join("mark");
+    let test = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", mark.display());
+    stage.set_config(&apps::config(&stage.root, "", &format!("[build]\ntest = \"{test}\"\n")));
+    git(&stage.project, &["init", "--quiet"]);
+    commit(&stage);
+    let building = stage.start(&["build", "--version", "1.0"]);
+    common::wait_for("the test runs", Duration::from_secs(20), || mark.exists());
+    common::signal(building.id(), "KILL");
+    let child: u32 = std::fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
+    common::wait_for("what it started has ended", Duration::from_secs(20), || !apps::is_alive(child));
+    drop(common::finish(building));
+}

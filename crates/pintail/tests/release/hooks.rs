@@ -172,3 +172,42 @@ fn another_project_of_the_repository_is_left_alone() {
     assert_eq!(world.state(), before);
     from("b", &["0.2", "--yes"]).expect(0);
 }
+
+/// A commit of somebody's that only speaks of the release is neither released nor taken back.
+#[test]
+fn a_commit_that_only_speaks_of_the_release_is_somebodys_work() {
+    for file in ["CHANGELOG.md", "app"] {
+        let world = World::new(PROJECT);
+        // Bump and change log are written, and the commit is looked at.
+        let killed = world.release(&["0.2", "--yes", "--die-at", "5"]);
+        assert_eq!(killed.code, -1, "{}", killed.all());
+        world.write("app", "mended\n");
+        world.git(&["commit", "--quiet", "--message", "mend what release 0.2 stumbled over", "--", file]);
+        let mine = world.git(&["rev-parse", "HEAD"]);
+        for arguments in [["--resume"], ["--abort"]] {
+            let ran = world.release(&arguments);
+            assert!(ran.code == 3 || ran.code == 4, "{file}: {}", ran.all());
+            assert_eq!(world.git(&["rev-parse", "HEAD"]), mine, "{file}: {}", ran.all());
+            assert_eq!(world.git(&["tag", "--list"]), "0.1", "{file}: {}", ran.all());
+        }
+    }
+}
+
+/// What was agreed to is what goes on.
+#[test]
+fn another_configuration_does_not_go_on() {
+    let world = World::new(PROJECT);
+    let killed = world.release(&["0.2", "--yes", "--die-at", "3"]);
+    assert_eq!(killed.code, -1, "{}", killed.all());
+    let amid = world.state();
+    let mut command = Command::new(common::PINTAIL);
+    world.write("other.toml", &PROJECT.replace("mkdir made", "mkdir -p made"));
+    command.arg("-C").arg(world.path("")).arg("--config").arg(world.path("other.toml"));
+    command.args(["release", "--resume"]).stdin(Stdio::null());
+    world.fixed(&mut command);
+    let refused = ran(command);
+    fs::remove_file(world.path("other.toml")).unwrap();
+    assert!(refused.expect(1).err.contains("the configuration is another"), "{}", refused.all());
+    assert_eq!(world.state(), amid);
+    world.release(&["--resume"]).expect(0);
+}
