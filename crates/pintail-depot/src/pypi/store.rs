@@ -66,7 +66,8 @@ impl Pypi {
 
     /// Whether there are any, or pages of what there was.
     pub fn is_used(&self) -> bool {
-        [FILES, PAGES].iter().any(|path| self.folder.join(path).exists())
+        // A link to a disk that isn't mounted is there too.
+        [FILES, PAGES].iter().any(|path| self.folder.join(path).symlink_metadata().is_ok())
     }
 
     /// Publishes the wheel or source distribution `file`. `now_ms` is the present, in milliseconds since 1970.

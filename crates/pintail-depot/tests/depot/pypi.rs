@@ -189,6 +189,28 @@ fn pages_of_what_is_gone_go_and_all_can_be_read() {
     assert!(!depot.text("simple/index.html").contains("other"));
 }
 
+/// A disk that isn't mounted: what is there may be whole.
+#[test]
+fn a_folder_that_is_a_link_to_nothing_leaves_all_pages_as_they_are() {
+    let depot = Depot::new();
+    depot.add("other-2-py3-none-any.whl", &wheel(""));
+    for path in ["packages/other", "packages"] {
+        let (place, disk) = (depot.folder().join(path), depot.room.path().join("disk"));
+        fs::rename(&place, &disk).unwrap();
+        std::os::unix::fs::symlink(&disk, &place).unwrap();
+        assert_eq!(depot.pypi.index(NOW).unwrap().files, 1);
+        fs::rename(&disk, depot.room.path().join("unmounted")).unwrap();
+        let before = everything_in(&depot.folder());
+        assert!(depot.pypi.is_used());
+        let error = depot.pypi.index(NOW).unwrap_err().to_string();
+        assert!(error.contains(&format!("/depot/{path}`")), "{error}");
+        assert!(depot.pypi.add(&depot.file("more-1-py3-none-any.whl", &wheel("")), NOW).is_err());
+        assert_eq!(everything_in(&depot.folder()), before);
+        fs::remove_file(&place).unwrap();
+        fs::rename(depot.room.path().join("unmounted"), &place).unwrap();
+    }
+}
+
 /// They hang on the compressor; that they are right, `pip` tells.
 fn without_sums(page: &str) -> String {
     let pieces = page.split("#sha256=").enumerate();
