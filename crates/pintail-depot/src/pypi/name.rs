@@ -96,6 +96,16 @@ impl FileName {
         self.meaning.kind
     }
 
+    /// Whether `folder` is where a wheel of this name has what it says of itself: `NAME-VERSION.dist-info`, however it
+    /// spells them.
+    pub(crate) fn is_said_in(&self, folder: &str) -> bool {
+        let apart = folder.strip_suffix(".dist-info").and_then(|folder| folder.rsplit_once('-'));
+        apart.is_some_and(|(project, text)| {
+            ProjectName::of(project).as_ref() == Some(self.project())
+                && version(text).as_ref() == Some(&self.meaning.version)
+        })
+    }
+
     /// What the name says to `pip`.
     pub(crate) fn meaning(&self) -> &Meaning {
         &self.meaning
@@ -230,6 +240,26 @@ mod tests {
             ("a-1-py3-none-any.whl", "a-1-0-py3-none-any.whl"),
         ] {
             assert_ne!(name(a), name(b));
+        }
+    }
+
+    #[test]
+    fn what_a_wheel_says_of_itself_is_in_the_folder_of_its_name() {
+        let name: FileName = "My_App-1.0+l.1-py3-none-any.whl".parse().unwrap();
+        for folder in ["My_App-1.0+l.1.dist-info", "my.app-1.0.0+L_1.dist-info", "my-app-1.0+l.1.dist-info"] {
+            assert!(name.is_said_in(folder), "{folder}");
+        }
+        for folder in [
+            ".dist-info",
+            "-.dist-info",
+            "My_App.dist-info",
+            "My_App-1.0.dist-info",
+            "other-1.0+l.1.dist-info",
+            "x/My_App-1.0+l.1.dist-info",
+            "My_App-1.0+l.1.data",
+            "",
+        ] {
+            assert!(!name.is_said_in(folder), "{folder}");
         }
     }
 

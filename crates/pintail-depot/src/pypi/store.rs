@@ -77,7 +77,7 @@ impl Pypi {
         let publisher = self.begin(now_ms)?;
         let (partial, sha256) = self.copy(file, &publisher)?;
         let unread = |source| PypiError::Read { path: file.to_owned(), source };
-        if let Some(why) = content::fault(partial.path(), name.kind()).map_err(unread)? {
+        if let Some(why) = content::fault(partial.path(), &name).map_err(unread)? {
             let what = match name.kind() {
                 Kind::Wheel => "wheel",
                 Kind::Source => "source distribution",
