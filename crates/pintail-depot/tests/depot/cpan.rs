@@ -452,6 +452,20 @@ fn an_archive_that_is_none_or_leads_out_is_refused() {
                 .end()
                 .gzip(),
         ),
+        (
+            "links behind what lies there",
+            good()
+                .file("Z-1/a/b/x", b"")
+                .file("Z-1/f", b"")
+                .symlink("Z-1/c/d", "x")
+                .member(HARD_LINK, "Z-1/h", "Z-1/e/x", 0, b"")
+                .symlink("Z-1/a", "lib")
+                .symlink("Z-1/c", "lib")
+                .symlink("Z-1/e", "lib")
+                .symlink("Z-1/f", "lib")
+                .end()
+                .gzip(),
+        ),
         ("the top a link", good().symlink("Z-1", "lib").end().gzip()),
         (
             "deep",
