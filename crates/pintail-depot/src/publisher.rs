@@ -96,8 +96,16 @@ impl Publisher {
 }
 
 /// The names in a folder that are text and don't start with a dot, sorted; none if it isn't there.
+///
+/// # Errors
+/// It can't be read, or it is or lies below a link to nothing, as to a disk that isn't mounted: what is there may be
+/// whole.
 pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let is_gone = |path: &Path| path.is_symlink() && !path.exists();
     let items = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && folder.ancestors().any(is_gone) => {
+            return Err(error);
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
-use super::links::{FOLDERS_MAX, Links, PATH_BYTES_MAX};
+use super::links::{FOLDERS_MAX, Links, PATH_BYTES_MAX, Role};
 use super::meta::Meta;
 use super::scan::{Scanned, scan};
 use crate::decompress::{self, Opened};
@@ -209,6 +209,7 @@ impl Reader {
             self.fault(what);
             return;
         }
+        self.keep(path, if member.kind == Kind::Symlink { Role::Link } else { Role::Member });
         match &member.kind {
             Kind::File if path.is_empty() => {
                 self.fault(format!("`{shown}` stands beside the top folder, not in it"))
@@ -228,6 +229,8 @@ impl Reader {
                         let what =
                             format!("link `{shown}` is one to the link `{link}`, or to what is below it");
                         self.fault(what);
+                    } else {
+                        self.keep(&path, Role::HardLinked);
                     }
                 }
                 _ => self.fault(format!("link `{shown}` leads out of the top folder")),
@@ -241,6 +244,13 @@ impl Reader {
         // More than are told need not be kept.
         if self.tops.len() <= TOPS_TOLD_MAX {
             self.tops.insert(top.to_owned());
+        }
+    }
+
+    /// The links that come later are not known yet.
+    fn keep(&mut self, path: &str, role: Role) {
+        if let Err(why) = self.links.keep(path, role) {
+            self.fault_once(why);
         }
     }
 
@@ -294,6 +304,18 @@ impl Reader {
 
     fn content(mut self, sums: Sums) -> Content {
         let links = std::mem::take(&mut self.links);
+        let top = self.tops.first().cloned().unwrap_or_default();
+        for (path, role, link) in links.on_the_way() {
+            let shown = shown::name(format!("{top}/{path}").as_bytes());
+            self.fault(match role {
+                Role::HardLinked => {
+                    format!("`{shown}`, to which a hard link is, is the link `{link}` or below it")
+                }
+                Role::Member | Role::Link => {
+                    format!("`{shown}` lies where the link `{link}` is, or below it")
+                }
+            });
+        }
         for link in links.leading_out() {
             self.fault(format!("link `{link}` leads out of the top folder"));
         }

@@ -12,16 +12,37 @@ pub(crate) const FOLDERS_MAX: usize = 100;
 /// Most links in an archive: they are kept until its end, each with its target.
 const LINKS_MAX: usize = 10_000;
 
+/// Most bytes of all paths that are kept until the end, 128 MiB: a link may come behind what lies below it.
+const PATHS_BYTES_MAX: usize = 128 << 20;
+
 /// Most links that are followed for one, as Linux has it: what needs more leads nowhere.
 const FOLLOWED_MAX: usize = 40;
 
 /// Most steps that are taken to follow all of an archive. A hundred for each of the most links.
 const STEPS_MAX: usize = 1_000_000;
 
-/// The symbolic links of an archive, by path.
+/// The symbolic links of an archive, by path, and the paths that none of them may be at or above.
 #[derive(Default)]
 pub(crate) struct Links {
     targets: BTreeMap<String, Target>,
+    paths: Vec<Path>,
+    paths_bytes: usize,
+}
+
+struct Path {
+    text: String,
+    role: Role,
+}
+
+/// What a path is in an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A member's that is no symbolic link.
+    Member,
+    /// A symbolic link's: it may be there, and nowhere above.
+    Link,
+    /// What a hard link is to.
+    HardLinked,
 }
 
 struct Target {
@@ -54,6 +75,30 @@ impl Links {
         }
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         ends.filter_map(|end| self.targets.get(&path[..end])).map(|target| target.shown.as_str()).next()
+    }
+
+    /// Keeps a path for [`Links::on_the_way`]; says why it can't.
+    pub(crate) fn keep(&mut self, path: &str, role: Role) -> Result<(), String> {
+        self.paths_bytes += path.len();
+        if self.paths_bytes > PATHS_BYTES_MAX {
+            self.paths = Vec::new();
+            return Err(format!("its paths have more than {PATHS_BYTES_MAX} bytes in all"));
+        }
+        self.paths.push(Path { text: path.to_owned(), role });
+        Ok(())
+    }
+
+    /// Every kept path that lies where a link is or below one, whichever came first, with the link as it is told.
+    /// Two links at one path count as one.
+    pub(crate) fn on_the_way(&self) -> impl Iterator<Item = (&str, Role, &str)> {
+        let kept = self.paths.iter().filter(|_| !self.targets.is_empty());
+        kept.filter_map(|Path { text, role }| {
+            let judged = match role {
+                Role::Link => text.rsplit_once('/').map_or("", |(above, _)| above),
+                Role::Member | Role::HardLinked => text,
+            };
+            Some((text.as_str(), *role, self.at_or_above(judged)?))
+        })
     }
 
     /// Those that lead above the top folder, at any of their steps.
@@ -132,6 +177,36 @@ mod tests {
         ] {
             assert_eq!(leading_out(links), out, "{links:?}");
         }
+    }
+
+    #[test]
+    fn what_a_link_stands_in_the_way_of_is_found_whichever_came_first() {
+        let mut all = Links::default();
+        for (path, role) in [
+            ("a", Role::Member),
+            ("a/b", Role::Member),
+            ("a/l", Role::Link),
+            ("l", Role::Link),
+            ("ab", Role::Member),
+            ("a/h", Role::HardLinked),
+            ("", Role::Member),
+        ] {
+            all.keep(path, role).unwrap();
+        }
+        assert_eq!(all.on_the_way().count(), 0);
+        for link in ["a", "l", "a/l"] {
+            all.add(link, b"x", link).unwrap();
+        }
+        let found: Vec<_> = all.on_the_way().collect();
+        let wanted = [
+            ("a", Role::Member, "a"),
+            ("a/b", Role::Member, "a"),
+            ("a/l", Role::Link, "a"),
+            ("a/h", Role::HardLinked, "a"),
+        ];
+        assert_eq!(found, wanted);
+        let long = "x".repeat(PATHS_BYTES_MAX);
+        assert!(all.keep(&long, Role::Member).is_err());
     }
 
     #[test]

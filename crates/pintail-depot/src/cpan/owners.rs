@@ -41,6 +41,24 @@ impl<'a> Owners<'a> {
         self.packages.get(&name.folded()).map(|first| &first.of.author)
     }
 
+    /// Whether a package is `author`'s: who came first to it, or whose the name of the distribution is in which somebody
+    /// else did. Else neither of the two could publish that distribution's next version.
+    pub(crate) fn has_package(&self, author: &AuthorId, name: &PackageName) -> bool {
+        let first = self.packages.get(&name.folded());
+        first.is_some_and(|first| first.of.author == *author || self.has_name(author, first.of))
+    }
+
+    /// Whether the name of `distribution` is `author`'s by the first of that name. Who was let into somebody's package
+    /// with the first has the name as long as the grant is there.
+    pub(crate) fn has_name(&self, author: &AuthorId, distribution: &Distribution) -> bool {
+        let name = folded(distribution);
+        let Some(first) = self.distributions.get(&name) else { return false };
+        let has_main =
+            first.of.unindexed.is_none() && first.of.packages().any(|(package, _)| package.folded() == name);
+        let main = self.packages.get(&name).filter(|_| has_main);
+        main.unwrap_or(first).of.author == *author
+    }
+
     /// The first distribution that is named after a package, with the package in it or without.
     pub(crate) fn named_after(&self, name: &PackageName) -> Option<First<'a>> {
         self.distributions.get(&name.folded()).copied()

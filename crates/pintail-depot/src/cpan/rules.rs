@@ -78,12 +78,17 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// A distribution's name is that of its main package, and of who released under it first.
+    /// A distribution's name is that of its main package, and of who released under it first. Where those are two,
+    /// both may.
     fn against_name(&self, new: &Distribution) -> Option<String> {
         let (name, author) = (new.name.name(), self.author);
         let package: Option<PackageName> = new.name.main_package_text().parse().ok();
+        if self.owners.has_name(author, new) {
+            return None;
+        }
         let first = self.owners.of_name(new).filter(|first| first.of.author != *author);
-        if package.as_ref().is_some_and(|package| self.may(package)) {
+        let may = |package| self.may(package) || self.owners.has_package(author, package);
+        if package.as_ref().is_some_and(may) {
             // Nothing lower than the first, or the name would be the other's from then on.
             let first = first.filter(|first| new.name.version() <= first.version)?;
             let (version, path) = (new.name.version(), first.of.path());
@@ -96,7 +101,7 @@ impl Names<'_> {
             None => String::new(),
         };
         let owner = package.as_ref().and_then(|package| self.owners.of_package(package));
-        if let (Some(owner), Some(package)) = (owner.filter(|owner| *owner != author), &package) {
+        if let (Some(owner), Some(package)) = (owner, &package) {
             let is_in_it = new.unindexed.is_none() && new.packages.contains_key(package);
             return (!is_in_it).then(|| {
                 format!(
@@ -110,14 +115,11 @@ impl Names<'_> {
     }
 
     fn against_package(&self, name: &PackageName) -> Option<String> {
-        if self.may(name) {
+        if self.may(name) || self.owners.has_package(self.author, name) {
             return None;
         }
-        let is_others = |owner: &&AuthorId| **owner != *self.author;
         if let Some(owner) = self.owners.of_package(name) {
-            return Some(owner)
-                .filter(is_others)
-                .map(|owner| format!("package `{name}` is `{owner}`'s; {}", self.grant(name)));
+            return Some(format!("package `{name}` is `{owner}`'s; {}", self.grant(name)));
         }
         let named = self.owners.named_after(name).filter(|first| first.of.author != *self.author)?;
         Some(format!(

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rawzip::{CompressionMethod, ErrorKind, MAX_CENTRAL_DIRECTORY_RECORD_SIZE, ZipArchive};
 
-use super::name::Kind;
+use super::name::{FileName, Kind};
 use crate::decompress::{self, Opened};
 use crate::limits::Limits;
 use crate::shown;
@@ -28,11 +28,11 @@ enum Wrong {
     Failed(io::Error),
 }
 
-/// What is wrong with the file at `path`, if something is.
-pub(crate) fn fault(path: &Path, kind: Kind) -> io::Result<Option<String>> {
-    let checked = match kind {
+/// What is wrong with the file at `path`, if something is. It is to be what `name` says.
+pub(crate) fn fault(path: &Path, name: &FileName) -> io::Result<Option<String>> {
+    let checked = match name.kind() {
         Kind::Source => source(path),
-        Kind::Wheel => wheel(path),
+        Kind::Wheel => wheel(path, name),
     };
     match checked {
         Ok(()) => Ok(None),
@@ -95,7 +95,7 @@ fn source(path: &Path) -> Result<(), Wrong> {
     if members == 0 { wrong("there is nothing in it") } else { Ok(()) }
 }
 
-fn wheel(path: &Path) -> Result<(), Wrong> {
+fn wheel(path: &Path, file_name: &FileName) -> Result<(), Wrong> {
     let mut file = File::open(path)?;
     let mut start = Vec::new();
     (&file).take(4).read_to_end(&mut start)?;
@@ -110,6 +110,7 @@ fn wheel(path: &Path) -> Result<(), Wrong> {
         return wrong("the zip goes on behind its end");
     }
     let (mut members, mut left, mut has_metadata) = (0, UNPACKED_BYTES_MAX, false);
+    let mut dist_info: Option<Vec<u8>> = None;
     let mut entries = archive.entries(&mut buffer);
     while let Some(entry) = entries.next_entry()? {
         members += 1;
@@ -121,8 +122,20 @@ fn wheel(path: &Path) -> Result<(), Wrong> {
         };
         left = still_left;
         let name = entry.file_path().as_ref().to_vec();
-        has_metadata |= is_metadata(&name);
         let shown = shown::name(&name);
+        let (top, path) = name.iter().position(|byte| *byte == b'/').map_or((&name[..], &b""[..]), |at| {
+            let (top, path) = name.split_at(at);
+            (top, &path[1..])
+        });
+        // `pip` installs nothing where there are two, or one of another project.
+        if top.ends_with(b".dist-info") {
+            let is_its = std::str::from_utf8(top).is_ok_and(|top| file_name.is_said_in(top));
+            let first = dist_info.get_or_insert_with(|| top.to_owned());
+            if !is_its || first != top {
+                return wrong(format!("`{shown}` in it is of another project, version or spelling"));
+            }
+            has_metadata |= path == b"METADATA";
+        }
         if entry.flags().is_encrypted() {
             return wrong(format!("`{shown}` in it is encrypted"));
         }
@@ -143,12 +156,11 @@ fn wheel(path: &Path) -> Result<(), Wrong> {
     if members != archive.entries_hint() {
         return wrong("the zip's directory has another number of members than it says");
     }
-    if has_metadata { Ok(()) } else { wrong("it has no `.dist-info/METADATA`") }
-}
-
-/// `NAME-VERSION.dist-info/METADATA`, without which `pip` installs nothing.
-fn is_metadata(name: &[u8]) -> bool {
-    name.strip_suffix(b".dist-info/METADATA").is_some_and(|name| !name.contains(&b'/'))
+    if has_metadata {
+        Ok(())
+    } else {
+        wrong("it has no `NAME-VERSION.dist-info/METADATA` of its own name and version")
+    }
 }
 
 /// Ends at a bound.

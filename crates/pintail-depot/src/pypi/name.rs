@@ -58,8 +58,8 @@ pub(crate) struct Meaning {
     project: ProjectName,
     version: Version,
     kind: Kind,
-    /// What a wheel's build has, its number without leading zeros.
-    build: String,
+    /// What a wheel's build has, if it says one: its number without leading zeros, nothing for 0, and what is behind it.
+    build: Option<String>,
     /// What a wheel is for: Pythons, ABIs, platforms.
     tags: Vec<BTreeSet<String>>,
 }
@@ -94,6 +94,16 @@ impl FileName {
     /// What it is.
     pub fn kind(&self) -> Kind {
         self.meaning.kind
+    }
+
+    /// Whether `folder` is where a wheel of this name has what it says of itself: `NAME-VERSION.dist-info`, however it
+    /// spells them.
+    pub(crate) fn is_said_in(&self, folder: &str) -> bool {
+        let apart = folder.strip_suffix(".dist-info").and_then(|folder| folder.rsplit_once('-'));
+        apart.is_some_and(|(project, text)| {
+            ProjectName::of(project).as_ref() == Some(self.project())
+                && version(text).as_ref() == Some(&self.meaning.version)
+        })
     }
 
     /// What the name says to `pip`.
@@ -135,7 +145,7 @@ fn wheel(typed: &str) -> Option<(&str, Meaning)> {
         project: ProjectName::of(parts[0])?,
         version: version(parts[1])?,
         kind: Kind::Wheel,
-        build: build.trim_start_matches('0').to_owned(),
+        build: (parts.len() == 6).then(|| build.trim_start_matches('0').to_owned()),
         tags: tags.collect(),
     };
     Some((parts[1], meaning))
@@ -144,7 +154,7 @@ fn wheel(typed: &str) -> Option<(&str, Meaning)> {
 fn source(typed: &str) -> Option<(&str, Meaning)> {
     let (name, text) = typed.strip_suffix(".tar.gz")?.rsplit_once('-')?;
     let (project, version) = (ProjectName::of(name)?, version(text)?);
-    Some((text, Meaning { project, version, kind: Kind::Source, build: String::new(), tags: Vec::new() }))
+    Some((text, Meaning { project, version, kind: Kind::Source, build: None, tags: Vec::new() }))
 }
 
 /// What PEP 440 has. `pip` doesn't see a file with another version.
@@ -217,6 +227,7 @@ mod tests {
             ("a-1.0.post1-py3-none-any.whl", "a-1.post1-py3-none-any.whl"),
             ("a-1-py2.py3-none-any.whl", "a-1-py3.PY2-none-any.whl"),
             ("a-1-01b-py3-none-any.whl", "a-1-1b-py3-none-any.whl"),
+            ("a-1-0-py3-none-any.whl", "a-1-00-py3-none-any.whl"),
         ] {
             assert_eq!(name(a), name(b));
         }
@@ -226,8 +237,29 @@ mod tests {
             ("ptx-1.0.tar.gz", "ptx-1.0-py3-none-any.whl"),
             ("a-1-py3-none-any.whl", "a-1-py2-none-any.whl"),
             ("a-1-py3-none-any.whl", "a-1-1-py3-none-any.whl"),
+            ("a-1-py3-none-any.whl", "a-1-0-py3-none-any.whl"),
         ] {
             assert_ne!(name(a), name(b));
+        }
+    }
+
+    #[test]
+    fn what_a_wheel_says_of_itself_is_in_the_folder_of_its_name() {
+        let name: FileName = "My_App-1.0+l.1-py3-none-any.whl".parse().unwrap();
+        for folder in ["My_App-1.0+l.1.dist-info", "my.app-1.0.0+L_1.dist-info", "my-app-1.0+l.1.dist-info"] {
+            assert!(name.is_said_in(folder), "{folder}");
+        }
+        for folder in [
+            ".dist-info",
+            "-.dist-info",
+            "My_App.dist-info",
+            "My_App-1.0.dist-info",
+            "other-1.0+l.1.dist-info",
+            "x/My_App-1.0+l.1.dist-info",
+            "My_App-1.0+l.1.data",
+            "",
+        ] {
+            assert!(!name.is_said_in(folder), "{folder}");
         }
     }
 

@@ -66,7 +66,8 @@ impl Pypi {
 
     /// Whether there are any, or pages of what there was.
     pub fn is_used(&self) -> bool {
-        [FILES, PAGES].iter().any(|path| self.folder.join(path).exists())
+        // A link to a disk that isn't mounted is there too.
+        [FILES, PAGES].iter().any(|path| self.folder.join(path).symlink_metadata().is_ok())
     }
 
     /// Publishes the wheel or source distribution `file`. `now_ms` is the present, in milliseconds since 1970.
@@ -76,7 +77,7 @@ impl Pypi {
         let publisher = self.begin(now_ms)?;
         let (partial, sha256) = self.copy(file, &publisher)?;
         let unread = |source| PypiError::Read { path: file.to_owned(), source };
-        if let Some(why) = content::fault(partial.path(), name.kind()).map_err(unread)? {
+        if let Some(why) = content::fault(partial.path(), &name).map_err(unread)? {
             let what = match name.kind() {
                 Kind::Wheel => "wheel",
                 Kind::Source => "source distribution",

@@ -15,7 +15,7 @@ use crate::craft::{DIRECTORY, FIFO, FILE, HARD_LINK, SYMLINK, Tar, everything_in
 /// The present of the tests, in milliseconds.
 const NOW: u64 = 1_800_000_000_000;
 
-struct Depot {
+pub(crate) struct Depot {
     room: TempDir,
     cpan: Cpan,
 }
@@ -25,7 +25,7 @@ fn id(text: &str) -> AuthorId {
 }
 
 impl Depot {
-    fn new() -> Depot {
+    pub(crate) fn new() -> Depot {
         let room = tempfile::tempdir().unwrap();
         let depot = Depot { cpan: Cpan::new(room.path().join("depot")), room };
         depot
@@ -39,7 +39,7 @@ impl Depot {
         depot
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.room.path().join("depot")
     }
 
@@ -50,7 +50,7 @@ impl Depot {
     }
 
     #[track_caller]
-    fn add(&self, author: &str, name: &str, files: &[(&str, &str)]) -> String {
+    pub(crate) fn add(&self, author: &str, name: &str, files: &[(&str, &str)]) -> String {
         let added = self.cpan.add(&self.file(name, &dist(name, files)), &id(author), NOW).unwrap();
         assert_eq!(added.faults, Vec::<String>::new());
         let packages = added
@@ -71,14 +71,14 @@ impl Depot {
 
     /// What is refused, and that nothing of it is there afterwards.
     #[track_caller]
-    fn refused(&self, author: &str, name: &str, bytes: &[u8]) -> String {
+    pub(crate) fn refused(&self, author: &str, name: &str, bytes: &[u8]) -> String {
         let before = everything_in(&self.folder());
         let error = self.cpan.add(&self.file(name, bytes), &author.parse().unwrap(), NOW).unwrap_err();
         assert_eq!(everything_in(&self.folder()), before, "{error}");
         error.to_string()
     }
 
-    fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> String {
         let bytes = fs::read(self.folder().join(path)).unwrap();
         match path.strip_suffix(".gz") {
             None => String::from_utf8(bytes).unwrap(),
@@ -98,7 +98,7 @@ impl Depot {
 }
 
 /// A distribution with these files in its top folder.
-fn dist(name: &str, files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn dist(name: &str, files: &[(&str, &str)]) -> Vec<u8> {
     let top = name.trim_end_matches(".tar.gz");
     files
         .iter()
@@ -107,12 +107,12 @@ fn dist(name: &str, files: &[(&str, &str)]) -> Vec<u8> {
         .gzip()
 }
 
-fn module(name: &str, version: &str) -> String {
+pub(crate) fn module(name: &str, version: &str) -> String {
     format!("package {name};\nour $VERSION = '{version}';\n1;\n")
 }
 
 /// A distribution of one module.
-fn simple(name: &str, package: &str, version: &str) -> Vec<u8> {
+pub(crate) fn simple(name: &str, package: &str, version: &str) -> Vec<u8> {
     dist(name, &[("lib/X.pm", &module(package, version))])
 }
 
@@ -449,6 +449,20 @@ fn an_archive_that_is_none_or_leads_out_is_refused() {
                 .file("Z-1/l", b"")
                 .member(HARD_LINK, "Z-1/h", "Z-1/a/b/c", 0, b"")
                 .member(HARD_LINK, "Z-1/i", "Z-1/l/x", 0, b"")
+                .end()
+                .gzip(),
+        ),
+        (
+            "links behind what lies there",
+            good()
+                .file("Z-1/a/b/x", b"")
+                .file("Z-1/f", b"")
+                .symlink("Z-1/c/d", "x")
+                .member(HARD_LINK, "Z-1/h", "Z-1/e/x", 0, b"")
+                .symlink("Z-1/a", "lib")
+                .symlink("Z-1/c", "lib")
+                .symlink("Z-1/e", "lib")
+                .symlink("Z-1/f", "lib")
                 .end()
                 .gzip(),
         ),

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, missing_docs)]
 
 mod cpan;
+mod cpan_owners;
 mod craft;
 mod evil;
 mod foreign;

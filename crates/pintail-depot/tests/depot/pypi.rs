@@ -12,9 +12,10 @@ use crate::craft::{Tar, everything_in};
 
 const NOW: u64 = 1_800_000_000_000;
 
-/// A wheel with what it must have, and `content` in a module.
-fn wheel(content: &str) -> Vec<u8> {
-    zip(&[("app/__init__.py", content), ("app-1.0.dist-info/METADATA", "Metadata-Version: 2.1\n")])
+/// A wheel with what it must have, and `content` in a module. `name` is NAME-VERSION.
+fn wheel(name: &str, content: &str) -> Vec<u8> {
+    let metadata = format!("{name}.dist-info/METADATA");
+    zip(&[("app/__init__.py", content), (&metadata, "Metadata-Version: 2.1\n")])
 }
 
 fn zip(files: &[(&str, &str)]) -> Vec<u8> {
@@ -73,9 +74,9 @@ impl Depot {
 
 #[test]
 fn the_pages_are_these_bytes_and_are_made_again_the_same() {
-    let (depot, zip) = (Depot::new(), wheel(""));
-    assert!(depot.add("My_App-1.0-py3-none-any.whl", &zip));
-    assert!(depot.add("my_app-1.1+local-py3-none-any.whl", &zip));
+    let (depot, zip) = (Depot::new(), wheel("other-2", ""));
+    assert!(depot.add("My_App-1.0-py3-none-any.whl", &wheel("my.app-1.0.0", "")));
+    assert!(depot.add("my_app-1.1+local-py3-none-any.whl", &wheel("my_app-1.1+local", "")));
     assert!(depot.add("my-app-1.0.tar.gz", &sdist(b"")));
     assert!(depot.add("other-2-py3-none-any.whl", &zip));
     assert!(!depot.add("other-2-py3-none-any.whl", &zip));
@@ -102,7 +103,7 @@ fn the_pages_are_these_bytes_and_are_made_again_the_same() {
 
 #[test]
 fn what_is_no_distribution_or_another_than_before_is_refused() {
-    let (depot, whole) = (Depot::new(), wheel("x = 1\n"));
+    let (depot, whole) = (Depot::new(), wheel("app-1.0", "x = 1\n"));
     depot.add("app-1.0-py3-none-any.whl", &whole);
     depot.add("ptx-1.0.tar.gz", &sdist(b""));
     let tar = Tar::default().file("app-1/x", b"").end();
@@ -116,8 +117,8 @@ fn what_is_no_distribution_or_another_than_before_is_refused() {
     let directory = whole.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
     let (gzip, encrypted) = (tar.gzip(), changed(directory + 8));
     let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("app-1.0-py3-none-any.whl", wheel("x = 2\n")),
-        ("App-1.0.0-py3-none-any.whl", wheel("x = 2\n")),
+        ("app-1.0-py3-none-any.whl", wheel("app-1.0", "x = 2\n")),
+        ("App-1.0.0-py3-none-any.whl", wheel("app-1.0", "x = 2\n")),
         ("app-2.0-py3-none-any.whl", Vec::new()),
         ("app-2.0-py3-none-any.whl", b"PK\x03\x04 cut off".to_vec()),
         ("app-2.0-py3-none-any.whl", b"PK\x03\x04PK\x05\x06 18 bytes".to_vec()),
@@ -126,6 +127,15 @@ fn what_is_no_distribution_or_another_than_before_is_refused() {
         ("app-2.0-py3-none-any.whl", changed(content)),
         ("app-2.0-py3-none-any.whl", encrypted),
         ("app-2.0-py3-none-any.whl", zip(&[("app/__init__.py", "")])),
+        ("app-2.0-py3-none-any.whl", wheel("other-2.0", "")),
+        ("app-2.0-py3-none-any.whl", wheel("app-1.0", "")),
+        ("app-2.0-py3-none-any.whl", wheel("", "")),
+        ("app-2.0-py3-none-any.whl", wheel("x/app-2.0", "")),
+        (
+            "app-2.0-py3-none-any.whl",
+            zip(&[("app-2.0.dist-info/METADATA", ""), ("App-2.0.dist-info/METADATA", "")]),
+        ),
+        ("app-2.0-py3-none-any.whl", zip(&[("app-2.0.dist-info/METADATA/x", "")])),
         ("app-2.0.tar.gz", tar.zstd()),
         ("app-2.0.tar.gz", Vec::new()),
         ("app-2.0.tar.gz", b"\x1f\x8b and garbage".to_vec()),
@@ -150,7 +160,7 @@ fn what_is_no_distribution_or_another_than_before_is_refused() {
 #[test]
 fn what_is_no_file_is_told_and_hides_nothing() {
     let depot = Depot::new();
-    depot.add("other-2-py3-none-any.whl", &wheel(""));
+    depot.add("other-2-py3-none-any.whl", &wheel("other-2", ""));
     let folder = depot.folder().join("packages/other");
     fs::create_dir(folder.join("other-1.0.tar.gz")).unwrap();
     std::os::unix::fs::symlink("nowhere", folder.join("other-1.1.tar.gz")).unwrap();
@@ -159,7 +169,7 @@ fn what_is_no_file_is_told_and_hides_nothing() {
         "`packages/other/other-1.1.tar.gz` is on no page: it is no file",
     ];
     assert_eq!(depot.pypi.index(NOW).unwrap().faults, told);
-    let added = depot.pypi.add(&depot.file("more-1-py3-none-any.whl", &wheel("")), NOW).unwrap();
+    let added = depot.pypi.add(&depot.file("more-1-py3-none-any.whl", &wheel("more-1", "")), NOW).unwrap();
     assert_eq!((added.is_new, added.faults), (true, told.map(str::to_owned).to_vec()));
     for name in ["other-1.0.tar.gz", "other-1.1.tar.gz"] {
         let error = depot.pypi.add(&depot.file(name, &sdist(b"")), NOW).unwrap_err();
@@ -168,7 +178,8 @@ fn what_is_no_file_is_told_and_hides_nothing() {
     // What the system can't read may be whole: nothing is published and no page changes.
     std::os::unix::fs::symlink("other-1.2.tar.gz", folder.join("other-1.2.tar.gz")).unwrap();
     let before = everything_in(&depot.folder());
-    let error = depot.pypi.add(&depot.file("last-1-py3-none-any.whl", &wheel("")), NOW).unwrap_err();
+    let error =
+        depot.pypi.add(&depot.file("last-1-py3-none-any.whl", &wheel("last-1", "")), NOW).unwrap_err();
     assert!(error.to_string().starts_with("can't read `"), "{error}");
     assert!(depot.pypi.index(NOW).is_err());
     assert_eq!(everything_in(&depot.folder()), before);
@@ -178,7 +189,7 @@ fn what_is_no_file_is_told_and_hides_nothing() {
 fn pages_of_what_is_gone_go_and_all_can_be_read() {
     use std::os::unix::fs::PermissionsExt;
     let depot = Depot::new();
-    depot.add("other-2-py3-none-any.whl", &wheel(""));
+    depot.add("other-2-py3-none-any.whl", &wheel("other-2", ""));
     let page = depot.folder().join("simple/other/index.html");
     fs::set_permissions(&page, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(depot.pypi.index(NOW).unwrap().changed, ["simple/other/index.html"]);
@@ -187,6 +198,28 @@ fn pages_of_what_is_gone_go_and_all_can_be_read() {
     assert!(depot.pypi.is_used());
     assert_eq!(depot.pypi.index(NOW).unwrap().changed, ["simple/index.html", "simple/other"]);
     assert!(!depot.text("simple/index.html").contains("other"));
+}
+
+/// A disk that isn't mounted: what is there may be whole.
+#[test]
+fn a_folder_that_is_a_link_to_nothing_leaves_all_pages_as_they_are() {
+    let depot = Depot::new();
+    depot.add("other-2-py3-none-any.whl", &wheel("other-2", ""));
+    for path in ["packages/other", "packages"] {
+        let (place, disk) = (depot.folder().join(path), depot.room.path().join("disk"));
+        fs::rename(&place, &disk).unwrap();
+        std::os::unix::fs::symlink(&disk, &place).unwrap();
+        assert_eq!(depot.pypi.index(NOW).unwrap().files, 1);
+        fs::rename(&disk, depot.room.path().join("unmounted")).unwrap();
+        let before = everything_in(&depot.folder());
+        assert!(depot.pypi.is_used());
+        let error = depot.pypi.index(NOW).unwrap_err().to_string();
+        assert!(error.contains(&format!("/depot/{path}`")), "{error}");
+        assert!(depot.pypi.add(&depot.file("more-1-py3-none-any.whl", &wheel("more-1", "")), NOW).is_err());
+        assert_eq!(everything_in(&depot.folder()), before);
+        fs::remove_file(&place).unwrap();
+        fs::rename(depot.room.path().join("unmounted"), &place).unwrap();
+    }
 }
 
 /// They hang on the compressor; that they are right, `pip` tells.
@@ -202,9 +235,9 @@ proptest::proptest! {
     #[test]
     fn a_wheel_with_a_byte_changed_is_published_or_refused(at in 0_usize..4096, byte in 0_u8..=255) {
         let depot = Depot::new();
-        let mut bytes = wheel("x = 1\n");
+        let mut bytes = wheel("app-1.0", "x = 1\n");
         let at = at % bytes.len();
         bytes[at] = byte;
-        let _ = depot.pypi.add(&depot.file("app-1-py3-none-any.whl", &bytes), NOW);
+        let _ = depot.pypi.add(&depot.file("app-1.0-py3-none-any.whl", &bytes), NOW);
     }
 }
