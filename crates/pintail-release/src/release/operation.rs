@@ -226,6 +226,9 @@ pub fn go_on(held: &Held, direction: Direction, mut company: Company<'_>) -> Res
     let record = settle(held, record, &mut company)?;
     let plan = &record.header.plan;
     let is_pushed = record.events.contains(&Event::Acted { step: plan.pivot });
+    if direction == Direction::Finish && !is_pushed {
+        refuse_another_way(company.config, plan)?;
+    }
     if direction == Direction::Undo && is_pushed {
         let what = format!("will not undo the release of {}", plan.version);
         let why = format!("`{}` is pushed to `{}`, and others may have it", plan.tag, plan.remote);
@@ -242,8 +245,7 @@ fn prefix(folder: &Path) -> Result<String, Trouble> {
     repository::prefix(folder).map_err(|error| Trouble::new("cannot release from here", error))
 }
 
-/// A repository may have several projects; each is released by its own configuration, and by the one that the plan was made
-/// of.
+/// A repository may have several projects; each is released from its own folder.
 fn refuse_others(company: &Company<'_>, record: &Record) -> Result<(), Trouble> {
     let Header { project, plan, .. } = &record.header;
     let what = || format!("will not go on with the release of `{}` {} from here", plan.app, plan.version);
@@ -258,18 +260,29 @@ fn refuse_others(company: &Company<'_>, record: &Record) -> Result<(), Trouble> 
         return Err(Trouble::new(what(), format!("it was begun {place}, as that project's"))
             .hint(format!("say it {place}")));
     }
-    let Config { name, build, .. } = company.config;
+    if plan.app != company.config.name {
+        let why = format!("the configuration is that of `{}`", company.config.name);
+        return Err(Trouble::new(what(), why).hint("name the file that it was begun with (`--config`)"));
+    }
+    Ok(())
+}
+
+/// What was agreed to is what is built and proven; what is taken back, or only published, is neither.
+fn refuse_another_way(config: &Config, plan: &Plan) -> Result<(), Trouble> {
+    let build = &config.build;
     let is_as_planned = |step: &Step| match step {
         Step::Build { steps } => *steps == build.steps,
         Step::Prove { command } => Some(command) == build.test.as_ref(),
         _ => true,
     };
-    if plan.app == *name && plan.steps.iter().all(is_as_planned) {
+    if plan.steps.iter().all(is_as_planned) {
         return Ok(());
     }
-    let why = "its name, its build steps or its test are no longer what they were when it was begun";
-    Err(Trouble::new(what(), format!("the configuration is another: {why}"))
-        .hint("name the same file (`--config`), or take back what was changed in it"))
+    let what = format!("will not go on with the release of `{}` {} in another way", plan.app, plan.version);
+    let why = "the configuration's build steps or its test are no longer what they were when it was begun";
+    Err(Trouble::new(what, why).hint(
+        "name the same file (`--config`) or take back what was changed in it; or `pintail release --abort`",
+    ))
 }
 
 /// Where a push was begun and nobody has written down whether it arrived, the remote is asked.

@@ -200,14 +200,32 @@ fn another_configuration_does_not_go_on() {
     let killed = world.release(&["0.2", "--yes", "--die-at", "3"]);
     assert_eq!(killed.code, -1, "{}", killed.all());
     let amid = world.state();
-    let mut command = Command::new(common::PINTAIL);
-    world.write("other.toml", &PROJECT.replace("mkdir made", "mkdir -p made"));
-    command.arg("-C").arg(world.path("")).arg("--config").arg(world.path("other.toml"));
-    command.args(["release", "--resume"]).stdin(Stdio::null());
-    world.fixed(&mut command);
-    let refused = ran(command);
-    fs::remove_file(world.path("other.toml")).unwrap();
-    assert!(refused.expect(1).err.contains("the configuration is another"), "{}", refused.all());
-    assert_eq!(world.state(), amid);
+    let by_another = |text: &str, wish: &str| {
+        let mut command = Command::new(common::PINTAIL);
+        world.write("other.toml", text);
+        command.arg("-C").arg(world.path("")).arg("--config").arg(world.path("other.toml"));
+        command.args(["release", wish]).stdin(Stdio::null());
+        world.fixed(&mut command);
+        let ran = ran(command);
+        fs::remove_file(world.path("other.toml")).unwrap();
+        ran
+    };
+    let other_steps = PROJECT.replace("mkdir made", "mkdir -p made");
+    for (text, why) in [
+        (&PROJECT.replace("hello", "other"), "is that of `other`"),
+        (&other_steps, "no longer what they were"),
+    ] {
+        let refused = by_another(text, "--resume");
+        assert!(refused.expect(1).err.contains(why), "{}", refused.all());
+        assert_eq!(world.state(), amid);
+    }
     world.release(&["--resume"]).expect(0);
+
+    // To take it back, no build step is needed.
+    world.write("app", "more\n");
+    world.commit("app: more");
+    let before = world.state();
+    assert_eq!(world.release(&["0.3", "--yes", "--die-at", "3"]).code, -1);
+    by_another(&other_steps, "--abort").expect(0);
+    assert_eq!(world.state(), before);
 }
