@@ -279,6 +279,8 @@ fn a_depot_can_be_served_whatever_the_umask_is() {
     ran(shell).expect(0);
     let folder = stage.depot().folder().to_owned();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    // What is above it is not the depot's to open.
+    assert_eq!(mode(folder.parent().unwrap()), 0o700);
     let mut folders = vec![folder.clone()];
     let mut seen = 0;
     while let Some(at) = folders.pop() {

@@ -435,6 +435,22 @@ fn only_what_is_there_counts() {
     assert_eq!(content(&room.near("ada"), "1.0", room.folder.path()), "two");
 }
 
+/// Damage that is only this machine's is not the depot's: what was brought is brought once more.
+#[test]
+fn a_damaged_cache_is_brought_anew() {
+    let room = Room::new();
+    room.publish(&room.far(), "one", "1.0").unwrap();
+    let near = room.near("ada");
+    let (card, manifest) = near.show(&blog(), &parsed("1.0")).unwrap();
+    let path = near.artifact_path(&blog(), &parsed("1.0"));
+    let good = fs::read(&path).unwrap();
+    let mut bad = good.clone();
+    bad[..8].fill(0);
+    fs::write(&path, &bad).unwrap();
+    assert_eq!(near.show(&blog(), &parsed("1.0")).unwrap(), (card, manifest));
+    assert_eq!(fs::read(&path).unwrap(), good);
+}
+
 #[test]
 fn the_cache_is_bounded() {
     let room = Room::new();

@@ -82,8 +82,8 @@ fn a_test_that_hangs_is_ended_with_all_that_it_started() {
     assert!(!apps::is_alive(child.parse().unwrap()), "{child}");
 }
 
-#[test]
-fn a_build_that_is_ended_ends_its_test() {
+/// A build whose test waits for ever, and the process that the test has started.
+fn building() -> (Stage, std::process::Child, u32) {
     let stage = Stage::with(|root| apps::config(root, "", ""));
     let mark = stage.room().join("mark");
     let test = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", mark.display());
@@ -92,12 +92,18 @@ fn a_build_that_is_ended_ends_its_test() {
     commit(&stage);
     let building = stage.start(&["build", "--version", "1.0"]);
     common::wait_for("the test runs", Duration::from_secs(20), || mark.exists());
+    let child = std::fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
+    (stage, building, child)
+}
+
+#[test]
+fn a_build_that_is_ended_ends_its_test() {
+    let (stage, building, child) = building();
     common::signal(building.id(), "TERM");
     let ended = common::finish(building);
     let error = refused(&stage, "1.0", &ended);
     assert!(error.contains("wait` was stopped") && error.contains("the same again builds it"), "{error}");
-    let child = std::fs::read_to_string(&mark).unwrap();
-    assert!(!apps::is_alive(child.trim().parse().unwrap()), "{child}");
+    assert!(!apps::is_alive(child), "{child}");
 }
 
 #[test]
@@ -184,16 +190,8 @@ fn the_proof_is_shown_and_its_form_is_kept() {
 /// Who kept its bound is gone, so it ends.
 #[test]
 fn a_build_that_is_killed_ends_its_test_too() {
-    let stage = Stage::with(|root| apps::config(root, "", ""));
-    let mark = stage.room().join("mark");
-    let test = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", mark.display());
-    stage.set_config(&apps::config(&stage.root, "", &format!("[build]\ntest = \"{test}\"\n")));
-    git(&stage.project, &["init", "--quiet"]);
-    commit(&stage);
-    let building = stage.start(&["build", "--version", "1.0"]);
-    common::wait_for("the test runs", Duration::from_secs(20), || mark.exists());
+    let (_stage, building, child) = building();
     common::signal(building.id(), "KILL");
-    let child: u32 = std::fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
     common::wait_for("what it started has ended", Duration::from_secs(20), || !apps::is_alive(child));
     drop(common::finish(building));
 }
